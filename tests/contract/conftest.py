@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -21,23 +22,29 @@ from tests.server import running
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+class Host(NamedTuple):
+    """An address, and a token that may do everything there."""
+
+    url: str
+    token: str
+
+
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of the API and a token that may do everything."""
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """Where the data project is deployed."""
     if "TB_HOST" in os.environ and "TB_TOKEN" in os.environ:
-        yield os.environ["TB_HOST"], os.environ["TB_TOKEN"]
+        yield Host(os.environ["TB_HOST"], os.environ["TB_TOKEN"])
         return
-    data_dir = tmp_path_factory.mktemp("birdhouse") / "data"
+    data_dir = tmp_path_factory.mktemp("contract") / "data"
     with running(data_dir, "up", str(PROJECT), "--no-fixtures") as server:
-        yield server.url, server.admin_token
+        yield Host(server.url, server.admin_token)
 
 
 @pytest.fixture(scope="session")
-def api(host: tuple[str, str]) -> Iterator[Api]:
-    """The API, with a token that may do everything."""
-    url, token = host
-    with httpx.Client(base_url=url, timeout=60) as http:
-        yield Api(http, token)
+def api(host: Host) -> Iterator[Api]:
+    """The API, with the token that may do everything."""
+    with httpx.Client(base_url=host.url, timeout=60) as http:
+        yield Api(http, host.token)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import time
 import httpx
 import pytest
 from tests.contract.api import Api, Row
+from tests.contract.conftest import Host
 from tests.contract.rows import event_row, session_row
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -52,9 +53,8 @@ JULY = "2023-07-01%2000:00:00", "2023-07-31%2023:59:59"
         f"event_stats.json?start_date={JULY[0]}&end_date={JULY[1]}&platform=mobile",
     ],
 )
-def test_a_read_with_the_token_in_the_address(host: tuple[str, str], query: str) -> None:
-    url, token = host
-    response = httpx.get(f"{url}/v0/pipes/{query}&token={token}")
+def test_a_read_with_the_token_in_the_address(host: Host, query: str) -> None:
+    response = httpx.get(f"{host.url}/v0/pipes/{query}&token={host.token}")
     assert response.status_code == 200, response.text
     assert response.json()["rows"] == len(response.json()["data"])
 

@@ -1,0 +1,7 @@
+"""`python -m birdhouse` is the `birdhouse` command."""
+
+from __future__ import annotations
+
+from birdhouse.cli import main
+
+main()

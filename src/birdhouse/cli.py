@@ -1,0 +1,116 @@
+"""The `birdhouse` command."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from birdhouse import __version__
+
+_DEFAULT_PORT = 7181
+
+_port = click.option("--port", default=_DEFAULT_PORT, show_default=True, help="Port to listen on.")
+_data_dir = click.option(
+    "--data-dir",
+    default=Path(".birdhouse"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that keeps data, tokens and deployments.",
+)
+_host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Run any Tinybird project in one process, without Docker."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+
+
+@main.command()
+@_host
+@_port
+@_data_dir
+def serve(host: str, port: int, data_dir: Path) -> None:
+    """Serve what the data dir holds; an empty one is an empty server."""
+    _run(host, port, data_dir, None, fixtures=False)
+
+
+@main.command()
+@click.argument(
+    "project", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--no-fixtures", is_flag=True, help="Leave the tables empty.")
+@_host
+@_port
+@_data_dir
+def up(project: Path, no_fixtures: bool, host: str, port: int, data_dir: Path) -> None:
+    """Serve, deploy PROJECT into the default workspace and load its fixtures."""
+    _run(host, port, data_dir, project, fixtures=not no_fixtures)
+
+
+@main.command()
+@_port
+@_data_dir
+def env(port: int, data_dir: Path) -> None:
+    """Print the addresses and tokens of a data dir, for `eval "$(birdhouse env)"`."""
+    from birdhouse.server import STORE
+    from birdhouse.up import declared_tokens
+    from birdhouse.workspace.store import Store
+    from birdhouse.workspace.workspaces import Workspaces
+
+    if not (data_dir / STORE).exists():
+        _fail(f"There is no data dir at {data_dir}: start birdhouse first, or name it: --data-dir")
+    workspaces = Workspaces(Store(data_dir / STORE, read_only=True))
+    values = {
+        "TB_HOST": f"http://localhost:{port}",
+        **declared_tokens(workspaces.default),
+        "TB_LOCAL_HOST": "localhost",
+        "TB_LOCAL_PORT": str(port),
+    }
+    for name, value in values.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _run(host: str, port: int, data_dir: Path, project: Path | None, *, fixtures: bool) -> None:
+    from birdhouse.errors import BirdhouseError, ProjectError
+    from birdhouse.server import StartError, listen, open_services, serve
+    from birdhouse.up import bring_up, declared_tokens, try_lines
+
+    def ready() -> None:
+        shown = "localhost" if host in ("127.0.0.1", "::1") else host
+        url = f"http://{shown}:{listener.getsockname()[1]}"
+        click.echo(f"\nBirdhouse {__version__} listens on {url}\n")
+        workspace = services.workspaces.default
+        for name, value in declared_tokens(workspace).items():
+            click.echo(f"{name}={value}")
+        commands = try_lines(workspace, url)
+        if commands:
+            click.echo("\nTry:")
+        for line in commands:
+            click.echo(f"  {line}")
+        sys.stdout.flush()
+
+    try:
+        with listen(host, port) as listener, open_services(data_dir) as services:
+            if project is not None:
+                for line in bring_up(services, project, fixtures=fixtures):
+                    click.echo(line)
+            serve(services, listener, ready)
+    except ProjectError as error:
+        _fail("The project cannot be deployed:\n" + "\n".join(_indented(error)))
+    except (StartError, BirdhouseError) as error:
+        _fail(str(error))
+
+
+def _indented(error: Exception) -> list[str]:
+    return [f"  {line}" for line in str(error).splitlines()]
+
+
+def _fail(message: str) -> None:
+    click.echo(f"birdhouse: {message}", err=True)
+    raise SystemExit(1)

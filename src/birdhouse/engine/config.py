@@ -1,0 +1,33 @@
+"""The server configuration that the embedded engine starts with.
+
+chDB reads a `config.xml` of the current folder when it is given none, so one is always
+written and named.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+DEDUPLICATION_WINDOW = 10_000
+"""Inserts per table whose deduplication tokens ClickHouse remembers."""
+
+_CONFIG = """<clickhouse>
+    <timezone>UTC</timezone>
+    <mlock_executable>false</mlock_executable>
+    <max_server_memory_usage>{memory}</max_server_memory_usage>
+    <mark_cache_size>268435456</mark_cache_size>
+    <background_pool_size>{cores}</background_pool_size>
+    <background_schedule_pool_size>4</background_schedule_pool_size>
+    <merge_tree>
+        <non_replicated_deduplication_window>{window}</non_replicated_deduplication_window>
+    </merge_tree>
+</clickhouse>
+"""
+
+
+def write_config(path: Path) -> None:
+    """Write the configuration for this machine: at most half of its memory, all of its cores."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    cores = max(2, os.cpu_count() or 2)
+    path.write_text(_CONFIG.format(memory=total // 2, cores=cores, window=DEDUPLICATION_WINDOW))

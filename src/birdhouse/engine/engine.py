@@ -1,0 +1,184 @@
+"""One embedded ClickHouse and the pool of connections to it.
+
+Concurrency: a connection runs one statement at a time, several connections run side by side
+without the interpreter's lock. A connection is taken from the pool for one statement and given
+back only when that succeeded: chDB prepends what a failed query had printed to the answer of
+the next one on the same connection. Methods may be called from any thread; they block.
+
+Never used here: `send_insert` (it reports success for rows that a late error drops) and
+`INSERT ... SELECT FROM input()` (it inserts nothing).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import chdb
+
+from birdhouse.engine.config import write_config
+from birdhouse.engine.deduplication import forget_unfinished
+from birdhouse.engine.quoting import quote_text
+from birdhouse.errors import EngineError
+
+Settings = Mapping[str, int | float | str]
+"""ClickHouse settings of one statement."""
+
+_IDLE_CONNECTIONS = 8
+_ERROR = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)\s*(?:\(([A-Z0-9_]+)\))?\s*$", re.DOTALL)
+_NESTED = re.compile(r"^(?:Code: \d+\. DB::Exception: )+")
+_VERSION = re.compile(r"\s*\(version [^)]*\)|\s*\([A-Z0-9_]+\) \(version [^)]*\)\.?")
+
+
+def engine_error(text: str) -> EngineError:
+    """The error that chDB's message `text` describes."""
+    match = _ERROR.search(text)
+    if match is None:
+        return EngineError(text, 0, "UNKNOWN")
+    code, message, name = match.groups()
+    message = _VERSION.sub("", _NESTED.sub("", message)).rstrip(". ")
+    return EngineError(f"{message}. ({name})" if name else message, int(code), name or "UNKNOWN")
+
+
+class Result:
+    """What a statement gave: `data` in the format asked for, and what it cost to get it."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+
+    @property
+    def data(self) -> memoryview:
+        """The bytes of the answer, without a copy. They live as long as this object."""
+        view: memoryview = self._result.get_memview().view()
+        return view
+
+    def text(self) -> str:
+        return str(self._result.data())
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds in the engine."""
+        return float(self._result.elapsed())
+
+    @property
+    def rows_read(self) -> int:
+        """Rows read from storage."""
+        return int(self._result.storage_rows_read())
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read from storage."""
+        return int(self._result.storage_bytes_read())
+
+    @property
+    def result_rows(self) -> int:
+        return int(self._result.rows_read())
+
+    @property
+    def rows_written(self) -> int:
+        return int(self._result.rows_written())
+
+
+class Engine:
+    """ClickHouse on a folder of this machine; one a process.
+
+    Raises `EngineError` from every method, with ClickHouse's own code and name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder.with_name(folder.name + ".xml")
+        write_config(config)
+        forget_unfinished(folder)
+        self._path = str(folder)
+        self._idle: defaultdict[str, list[tuple[str, Any]]] = defaultdict(list)
+        self._running: dict[str, str] = {}
+        self._tags = itertools.count(1)
+        self._lock = threading.Lock()
+        try:
+            self._keeper = chdb.connect(f"{self._path}?config-file={config}")
+        except RuntimeError as error:
+            raise engine_error(str(error)) from None
+
+    def query(
+        self,
+        sql: str,
+        fmt: str = "JSON",
+        *,
+        settings: Settings | None = None,
+        params: Mapping[str, str] | None = None,
+        tag: str = "",
+    ) -> Result:
+        """Run one reading statement in a connection that cannot write, set or see files.
+
+        `tag` names the statement for `kill`. `params` are ClickHouse query parameters.
+        """
+        return self._run(sql, fmt, {**(settings or {}), "readonly": 1}, params, tag)
+
+    def execute(self, sql: str, *, settings: Settings | None = None, tag: str = "") -> Result:
+        """Run one statement that may change data or schema."""
+        return self._run(sql, "Null", settings or {}, None, tag)
+
+    def kill(self, tag: str) -> None:
+        """Stop the running statement of that tag, if there is one; its caller gets error 394."""
+        with self._lock:
+            comment = self._running.get(tag)
+        if comment is not None:
+            self.execute(f"KILL QUERY WHERE Settings['log_comment'] = {quote_text(comment)} ASYNC")
+
+    def close(self) -> None:
+        """Stop what still runs, then shut the engine down."""
+        with self._lock:
+            running = list(self._running)
+        for tag in running:
+            self.kill(tag)
+        with self._lock:
+            connections = [c for pool in self._idle.values() for _, c in pool]
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+        self._keeper.close()
+
+    def _run(
+        self, sql: str, fmt: str, settings: Settings, params: Mapping[str, str] | None, tag: str
+    ) -> Result:
+        with self._connection(settings, tag) as connection:
+            return Result(connection.query(sql, fmt, params=params or {}))
+
+    @contextmanager
+    def _connection(self, settings: Settings, tag: str) -> Iterator[Any]:
+        key = "&".join(f"{name}={quote(str(value))}" for name, value in sorted(settings.items()))
+        with self._lock:
+            pool = self._idle[key]
+            comment, connection = pool.pop() if pool else (f"birdhouse-{next(self._tags)}", None)
+            if tag:
+                self._running[tag] = comment
+        try:
+            if connection is None:
+                connection = chdb.connect(f"{self._path}?{key}&log_comment={comment}")
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+        except RuntimeError as error:
+            raise engine_error(str(error)) from None
+        finally:
+            if tag:
+                with self._lock:
+                    self._running.pop(tag, None)
+        with self._lock:
+            keep = len(self._idle[key]) < _IDLE_CONNECTIONS
+            if keep:
+                self._idle[key].append((comment, connection))
+        if not keep:
+            connection.close()

@@ -1,0 +1,1 @@
+"""Tinybird's HTTP API, one module a family: translate, authorise, answer. No SQL lives here."""

@@ -1,0 +1,184 @@
+"""What every handler needs: the services behind it, who is asking, and what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from birdhouse.engine import Engine
+from birdhouse.errors import BadRequest, Forbidden, PayloadTooLarge
+from birdhouse.ingest import Ingestion
+from birdhouse.project.deploy import Deployer
+from birdhouse.query import Limits, Scope
+from birdhouse.workspace.tokens import INVALID, Access
+from birdhouse.workspace.workspaces import Workspace, Workspaces
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PUBLIC_URL = "http://localhost:8001"
+"""The address inside Tinybird Local that its answers carry; the CLI replaces it by its own."""
+
+FORM_LIMIT = 10 * 1024 * 1024
+
+RESERVED_PARAMETERS = frozenset(
+    {
+        "token",
+        "q",
+        "pipeline",
+        "playground",
+        "explain",
+        "debug",
+        "debug_source_tables",
+        "format",
+        "from",
+        "tag",
+        "query_id",
+        "template_parameters",
+        "release_replacements",
+        "finalize_aggregations",
+        "job_timestamp",
+        "cli_version",
+        "__tb__semver",
+        "__tb__deployment",
+        "__tb__client",
+        "__tb__csv_header",
+        "output_format_json_quote_64bit_integers",
+        "output_format_json_quote_denormals",
+        "output_format_parquet_string_as_string",
+    }
+)
+"""Names that clients add to any request: never parameters of a template."""
+
+
+class Services(NamedTuple):
+    """What the handlers work with; `app.state.services`."""
+
+    engine: Engine
+    workspaces: Workspaces
+    ingestion: Ingestion
+    deployer: Deployer
+    threads: ThreadPoolExecutor
+    limits: Limits
+    version: str
+
+
+class Caller(NamedTuple):
+    """Who asks: in which workspace, and with which rights."""
+
+    workspace: Workspace
+    access: Access
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+async def run(request: Request, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run what blocks in a worker thread."""
+    loop = asyncio.get_running_loop()
+    threads = services(request).threads
+    return await loop.run_in_executor(threads, lambda: function(*args, **kwargs))
+
+
+def caller(request: Request) -> Caller:
+    """The bearer of the request's token. Raises `Forbidden`."""
+    token = request.query_params.get("token", "")
+    scheme, _, header = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        token = header.strip()
+    if not token:
+        raise Forbidden(INVALID)
+    workspace, access = services(request).workspaces.authenticate(token)
+    request.state.workspace = workspace.name
+    return Caller(workspace, access)
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(
+        msgspec.json.encode(body),
+        status,
+        dict(headers or {}),
+        media_type="application/json; charset=utf-8",
+    )
+
+
+def text_answer(body: str) -> Response:
+    """A text answer whose content type is bare `text/plain`: the CLI compares it to the letter."""
+    response = Response(body)
+    response.headers["content-type"] = "text/plain"
+    return response
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Raises `PayloadTooLarge` as soon as it is above `limit` bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise PayloadTooLarge(f"The request body is larger than {limit} bytes")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise PayloadTooLarge(f"The request body is larger than {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def query_values(request: Request) -> dict[str, Any]:
+    """The query string; a key that comes several times has a list of its values."""
+    values: dict[str, Any] = {}
+    for key in request.query_params:
+        found = request.query_params.getlist(key)
+        values[key] = found[0] if len(found) == 1 else found
+    return values
+
+
+async def body_values(request: Request) -> dict[str, Any]:
+    """The values of a form or JSON body; {} for any other."""
+    type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if type_ == "application/json":
+        body = await read_body(request, FORM_LIMIT)
+        if not body.strip():
+            return {}
+        try:
+            found = msgspec.json.decode(body)
+        except msgspec.DecodeError as error:
+            raise BadRequest(f"The JSON body cannot be read: {error}") from None
+        if not isinstance(found, dict):
+            raise BadRequest("The JSON body must be an object with the parameters")
+        return found
+    if type_ in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        form = await request.form()
+        values: dict[str, Any] = {}
+        for key in form:
+            texts = [value for value in form.getlist(key) if isinstance(value, str)]
+            values[key] = texts[0] if len(texts) == 1 else texts
+        return values
+    return {}
+
+
+def template_variables(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are parameters of templates."""
+    return {key: value for key, value in values.items() if key not in RESERVED_PARAMETERS}
+
+
+def scope_of(caller: Caller, variables: Mapping[str, Any], *, own_rights: bool) -> Scope:
+    """The planning scope of a request; with `own_rights` the token's reading rights apply."""
+    workspace, access = caller
+    return Scope(
+        resources=workspace.resources,
+        database=workspace.database,
+        workspace=workspace.name,
+        variables=variables,
+        secrets=workspace.secret_values(),
+        access=access if own_rights else None,
+    )

@@ -1,0 +1,202 @@
+"""Data Sources API: what there is, and rows in by file."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from birdhouse.engine import quote_name
+from birdhouse.errors import BadRequest, BirdhouseError, Forbidden
+from birdhouse.http.context import (
+    PUBLIC_URL,
+    Caller,
+    answer,
+    caller,
+    run,
+    services,
+    text_answer,
+)
+from birdhouse.http.spool import spooled_body
+from birdhouse.ingest import Landing
+from birdhouse.workspace.jobs import Job
+from birdhouse.workspace.resources import DataSource, utc_now
+from birdhouse.workspace.sizes import NO_ROWS, TableSize, table_sizes
+from birdhouse.workspace.workspaces import Workspace
+
+ONLY_BY_DEPLOYMENT = (
+    "Adding or modifying data sources to this workspace can only be done via deployments"
+)
+IMPORT_LIMIT = 500 * 1000 * 1000
+_FORMATS = ("csv", "ndjson", "parquet")
+
+
+def _report(
+    workspace: Workspace, datasource: DataSource, sizes: Mapping[str, TableSize]
+) -> dict[str, Any]:
+    size = sizes.get(datasource.table, NO_ROWS)
+    rejected = sizes.get(datasource.quarantine, NO_ROWS)
+    engine = {k: v for k, v in datasource.engine.items() if k != "type"}
+    columns = [
+        {
+            "name": column.name,
+            "type": column.type,
+            "codec": column.codec,
+            "default_value": f"DEFAULT {column.default}" if column.default else None,
+            "jsonpath": column.jsonpath,
+            "nullable": column.nullable,
+            "normalized_name": column.name,
+            "auto": False,
+        }
+        for column in datasource.columns
+    ]
+    return {
+        "id": datasource.id,
+        "name": datasource.name,
+        "description": datasource.description,
+        "cluster": None,
+        "tags": {},
+        "created_at": datasource.created_at,
+        "updated_at": datasource.updated_at,
+        "replicated": False,
+        "version": 0,
+        "project": None,
+        "headers": {},
+        "shared_with": list(datasource.shared_with),
+        "engine": {
+            "engine": datasource.engine["type"],
+            **{f"engine_{key}": value for key, value in engine.items()},
+        },
+        "columns": columns,
+        "schema": {
+            "columns": columns,
+            "sql_schema": ", ".join(
+                f"{quote_name(c.name)} {c.type}" + (f" `json:{c.jsonpath}`" if c.jsonpath else "")
+                for c in datasource.columns
+            ),
+        },
+        "indexes": [{"name": i.split(" ")[0], "expr": i} for i in datasource.indexes],
+        "statistics": {"bytes": size.bytes, "row_count": size.rows},
+        "quarantine_rows": rejected.rows,
+        "new_columns_detected": {},
+        "errors_discarded_at": None,
+        "last_commit": {"content_sha": "", "status": "ok", "path": datasource.path},
+        "type": "ndjson" if any(c.jsonpath for c in datasource.columns) else "csv",
+        "used_by": [
+            {"id": pipe.id, "name": pipe.name} for pipe in workspace.pipes_reading(datasource.name)
+        ],
+    }
+
+
+async def list_datasources(request: Request) -> Response:
+    """What the token may read or append to; `attrs` narrows each entry."""
+    who = caller(request)
+    workspace, access = who
+    shown = [d for d in workspace.resources.datasources.values() if _may_see(who, d)]
+    if not shown and not access.reads_all and not access.scopes:
+        raise Forbidden("Not enough permissions to list Data Sources")
+    sizes = await run(request, table_sizes, services(request).engine, workspace.database)
+    reports = [_report(workspace, d, sizes) for d in shown]
+    attrs = [a for a in request.query_params.get("attrs", "").split(",") if a]
+    if attrs:
+        reports = [{key: report.get(key) for key in attrs} for report in reports]
+    return answer({"datasources": reports})
+
+
+def _may_see(who: Caller, datasource: DataSource) -> bool:
+    name, id = datasource.name, datasource.id
+    return who.access.may_read_datasource(name, id) or who.access.may_append(name, id)
+
+
+def _readable(request: Request) -> tuple[Workspace, DataSource]:
+    who = caller(request)
+    datasource = who.workspace.datasource(request.path_params["name"])
+    if not _may_see(who, datasource):
+        raise Forbidden(f"Not enough permissions for resource '{datasource.name}'")
+    return who.workspace, datasource
+
+
+async def get_datasource(request: Request) -> Response:
+    workspace, datasource = _readable(request)
+    sizes = await run(request, table_sizes, services(request).engine, workspace.database)
+    return answer(_report(workspace, datasource, sizes))
+
+
+async def datasource_file(request: Request) -> Response:
+    """The datafile as it was deployed."""
+    _, datasource = _readable(request)
+    return text_answer(datasource.text)
+
+
+async def change_structure(request: Request) -> Response:
+    """Create, alter, drop: deployments do that."""
+    caller(request)
+    raise Forbidden(ONLY_BY_DEPLOYMENT)
+
+
+async def append(request: Request) -> Response:
+    """Import the file in the body; the answer is a job that is over already."""
+    workspace, access = caller(request)
+    datasource = workspace.datasource(request.path_params["name"])
+    access.require_append(datasource.name, datasource.id)
+    format_ = request.query_params.get("format", "csv")
+    if format_ not in _FORMATS:
+        raise BadRequest(f"Unknown format '{format_}': use one of {', '.join(_FORMATS)}")
+    job = Job(
+        kind="import",
+        status="working",
+        started_at=utc_now(),
+        detail={
+            "mode": "append",
+            "import_id": str(uuid.uuid4()),
+            "datasource": {"id": datasource.id, "name": datasource.name},
+        },
+    )
+    ingestion = services(request).ingestion
+    landing = Landing(workspace.database, datasource)
+    async with spooled_body(request, IMPORT_LIMIT) as (path, encoding):
+        try:
+            receipt = await run(
+                request, ingestion.append_file, landing, path, format_, encoding=encoding
+            )
+        except BirdhouseError as error:
+            job.status, job.error = "error", str(error)
+            workspace.save_job(job)
+            raise
+    job.status = "done"
+    job.detail |= {
+        "progress_percentage": 100,
+        "quarantine_rows": receipt.quarantined_rows,
+        "invalid_lines": 0,
+        "statistics": {"row_count": receipt.successful_rows},
+        "blocks": [
+            {
+                "block_id": job.id,
+                "process_return": [
+                    {
+                        "lines": receipt.successful_rows + receipt.quarantined_rows,
+                        "quarantine": receipt.quarantined_rows,
+                        "bytes": path.stat().st_size if path.exists() else 0,
+                    }
+                ],
+                "processing_time": 0,
+            }
+        ],
+    }
+    workspace.save_job(job)
+    return answer(job.report(PUBLIC_URL))
+
+
+routes = [
+    Route("/v0/datasources", list_datasources),
+    Route("/v0/datasources", change_structure, methods=["POST"]),
+    Route("/v0/datasources/{name}.datasource", datasource_file),
+    Route("/v0/datasources/{name}", get_datasource),
+    Route("/v0/datasources/{name}", change_structure, methods=["PUT", "DELETE"]),
+    Route("/v0/datasources/{name}/alter", change_structure, methods=["POST"]),
+    Route("/v1/datasources/{name}/append", append, methods=["POST"]),
+]

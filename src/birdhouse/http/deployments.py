@@ -1,0 +1,138 @@
+"""Build and Deployments API: a whole project in, a deployment out."""
+
+from __future__ import annotations
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from birdhouse.errors import BadRequest, BirdhouseError, NotFound, ProjectError
+from birdhouse.http.context import answer, caller, run, services
+from birdhouse.workspace.deployments import Deployment
+from birdhouse.workspace.workspaces import Workspace
+
+_PART = "data_project://"
+
+
+async def _project_files(request: Request) -> dict[str, str]:
+    """The datafiles of a multipart body, path → text."""
+    files: dict[str, str] = {}
+    form = await request.form(max_files=10_000, max_fields=10_000, max_part_size=16 * 1024 * 1024)
+    for field, part in form.multi_items():
+        if field != _PART or not isinstance(part, UploadFile):
+            continue
+        try:
+            files[part.filename or ""] = (await part.read()).decode()
+        except UnicodeDecodeError:
+            raise BadRequest(f"{part.filename}: the file is not UTF-8 text") from None
+    if not files:
+        raise BadRequest(f"The request has no datafile: send each as a part named '{_PART}'")
+    return files
+
+
+def _file_errors(error: BirdhouseError) -> list[dict[str, str]]:
+    if isinstance(error, ProjectError):
+        return [{"filename": e.filename, "error": e.error} for e in error.errors]
+    return [{"filename": "", "error": str(error)}]
+
+
+async def build(request: Request) -> Response:
+    """Replace what is live by the project, at once."""
+    workspace, access = caller(request)
+    access.require_deploy()
+    files = await _project_files(request)
+    try:
+        changes = await run(request, services(request).deployer.build, workspace, files)
+    except BirdhouseError as error:
+        if error.status >= 500:
+            raise
+        return answer({"result": "failed", "errors": _file_errors(error)})
+    live = workspace.live
+    return answer(
+        {
+            "result": "success",
+            "build": {
+                "id": live.id if live else "0",
+                **changes.report(),
+                "datasources": [],
+                "pipes": [],
+                "data_linkers": [],
+            },
+        }
+    )
+
+
+async def deploy(request: Request) -> Response:
+    """Make a deployment of the project; with `check=true` only say what it would do."""
+    workspace, access = caller(request)
+    access.require_deploy()
+    files = await _project_files(request)
+    flags = {
+        flag: request.query_params.get(flag, "").lower() == "true"
+        for flag in ("check", "auto_promote", "allow_destructive_operations")
+    }
+    deployer = services(request).deployer
+    try:
+        deployment = await run(request, deployer.deploy, workspace, files, **flags)
+    except BirdhouseError as error:
+        if error.status >= 500:
+            raise
+        failed = Deployment(number=0, status="failed", errors=_file_errors(error))
+        return answer({"result": "failed", "deployment": failed.report()})
+    result = "success" if deployment.changes else "no_changes"
+    return answer({"result": result, "deployment": deployment.report()})
+
+
+def _numbered(request: Request, workspace: Workspace) -> Deployment:
+    text = request.path_params["deployment"]
+    found = workspace.deployments.get(int(text)) if text.isdigit() else None
+    if found is None:
+        raise NotFound(f"Deployment '{text}' not found")
+    return found
+
+
+async def list_deployments(request: Request) -> Response:
+    """The live deployment first, then the one in staging."""
+    workspace, access = caller(request)
+    access.require_deploy()
+    with_deleted = request.query_params.get("include_deleted") == "true"
+    shown = sorted(
+        (d for d in workspace.deployments.values() if with_deleted or d.status != "deleted"),
+        key=lambda d: (not d.live, -d.number),
+    )
+    return answer({"deployments": [d.report() for d in shown]})
+
+
+async def get_deployment(request: Request) -> Response:
+    workspace, access = caller(request)
+    access.require_deploy()
+    return answer({"result": "success", "deployment": _numbered(request, workspace).report()})
+
+
+async def set_live(request: Request) -> Response:
+    """Promote a deployment that is ready."""
+    workspace, access = caller(request)
+    access.require_deploy()
+    found = _numbered(request, workspace)
+    await run(request, services(request).deployer.promote, workspace, found)
+    return answer({"result": "success", "deployment": found.report()})
+
+
+async def delete_deployment(request: Request) -> Response:
+    """Discard a staging deployment; one that is gone already stays gone."""
+    workspace, access = caller(request)
+    access.require_deploy()
+    found = _numbered(request, workspace)
+    await run(request, services(request).deployer.discard, workspace, found)
+    return answer({"result": "success", "deployment": found.report()})
+
+
+routes = [
+    Route("/v1/build", build, methods=["POST"]),
+    Route("/v1/deploy", deploy, methods=["POST"]),
+    Route("/v1/deployments", list_deployments),
+    Route("/v1/deployments/{deployment}", get_deployment),
+    Route("/v1/deployments/{deployment}", delete_deployment, methods=["DELETE"]),
+    Route("/v1/deployments/{deployment}/set-live", set_live, methods=["POST"]),
+]

@@ -1,0 +1,254 @@
+"""How the JSON documents of one data source become rows of its table.
+
+Compiled once per schema and then only read, from any thread.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from birdhouse.engine import quote_name
+from birdhouse.errors import BadRequest
+from birdhouse.ingest.datatype import DataType, parse_type
+from birdhouse.ingest.jsonpath import Step, parse_jsonpath
+from birdhouse.ingest.landing import Rejection
+from birdhouse.ingest.typed import Key, TypedRows, typed_rows
+from birdhouse.ingest.values import MISMATCHES, NULL, Reader, encode, reader, text_of
+from birdhouse.workspace.resources import Column
+
+DOCUMENT = "$"
+"""The column of a rejection that concerns the row as a whole."""
+
+_EMPTY = frozenset({"Array", "Map", "Nested", "JSON"})
+"""Types whose value is empty when there is none."""
+_SHOWN = 200
+"""Characters of a value that a message shows."""
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_key = msgspec.json.Decoder(str).decode
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class Target(NamedTuple):
+    """A column that values go to."""
+
+    name: str
+    type: DataType
+    read: Reader
+    nullable: bool
+    may_lack: bool
+    """Whether a row may come without it: NULL, its DEFAULT or an empty array takes the place."""
+
+    def take(self, value: bytes | None) -> bytes | None:
+        """The value as the engine shall read it, None to leave it out. Raises `Mismatch` etc."""
+        if value is None or value == NULL:
+            if value is not None and self.nullable:
+                return NULL
+            if self.may_lack:
+                return None
+            raise ValueError
+        return self.read(value)
+
+    def reject(self, value: bytes | None) -> Rejection:
+        shown = "" if value is None else text_of(value)
+        message = f"value '{_shorten(shown)}' on column '{self.name}' is not {self.kind}"
+        return Rejection(self.name, message)
+
+    @property
+    def kind(self) -> str:
+        return self.type.unwrap()[0].text
+
+
+class Rejected(NamedTuple):
+    """A row that cannot be stored: the text of its columns, None for those it lacks."""
+
+    values: dict[str, str | None]
+    errors: tuple[Rejection, ...]
+
+
+class _Branch:
+    """A place in the document: the columns filled from it, and the places below."""
+
+    def __init__(self) -> None:
+        self.targets: list[int] = []
+        self.keys: dict[str, _Branch] = {}
+        self.each: _Branch | None = None
+
+    def grow(self, steps: tuple[Step, ...], target: int) -> None:
+        if not steps:
+            self.targets.append(target)
+            return
+        first, rest = steps[0], steps[1:]
+        if first is None:
+            self.each = self.each or _Branch()
+            self.each.grow(rest, target)
+        else:
+            self.keys.setdefault(first, _Branch()).grow(rest, target)
+
+    def below(self) -> list[int]:
+        """All targets from here down."""
+        found = list(self.targets)
+        for branch in [*self.keys.values(), *([self.each] if self.each else [])]:
+            found += branch.below()
+        return found
+
+    def pick(self, value: bytes | None, found: list[bytes | None]) -> None:
+        """Put the text of each target's value into `found`."""
+        for target in self.targets:
+            found[target] = value
+        if self.keys and value is not None and value[:1] == b"{":
+            items = _decode_object(value)
+            for key, branch in self.keys.items():
+                item = items.get(key)
+                if item is not None:
+                    branch.pick(bytes(item), found)
+        if self.each is not None and value is not None and value != NULL:
+            self._pick_each(self.each, value, found)
+
+    @staticmethod
+    def _pick_each(each: _Branch, value: bytes, found: list[bytes | None]) -> None:
+        below = each.below()
+        if value[:1] != b"[":
+            # No array: shown as it is to the reader, which rejects it.
+            for target in below:
+                found[target] = value
+            return
+        columns: list[list[bytes]] = [[] for _ in below]
+        for item in _decode_array(value):
+            inner: list[bytes | None] = [None] * len(found)
+            each.pick(bytes(item), inner)
+            for column, target in zip(columns, below, strict=True):
+                column.append(inner[target] or NULL)
+        for column, target in zip(columns, below, strict=True):
+            found[target] = b"[%s]" % b",".join(column)
+
+
+class Plan:
+    """The way from JSON documents to rows of one schema.
+
+    `structure` and `names` say how the engine reads the rows: `names` are the keys of the JSON
+    objects, in the order of `columns`, the table's columns.
+    """
+
+    def __init__(self, columns: tuple[Column, ...]) -> None:
+        self._columns = columns
+        paths = {c.name: parse_jsonpath(c.jsonpath) for c in columns if c.jsonpath}
+        self.targets = tuple(_target(c) for c in columns if c.name in paths)
+        if not self.targets:
+            raise BadRequest("The Data Source has no JSONPaths: JSON rows cannot be appended to it")
+        self._root = _Branch()
+        for number, target in enumerate(self.targets):
+            self._root.grow(paths[target.name], number)
+        keys = _plain_keys(columns, paths)
+        self.typed = self._typed(keys) if keys else None
+        if self.typed is not None and keys:
+            stored = [c for c in columns if c.name in keys]
+            self._keys = [encode(keys[t.name]) for t in self.targets]
+        else:
+            keys = {c.name: c.name for c in columns}
+            stored = list(columns)
+            self._keys = [encode(t.name) for t in self.targets]
+        self.columns = tuple(c.name for c in stored)
+        self.names = tuple(keys[c.name] for c in stored)
+        self.structure = ", ".join(_declare(c, keys[c.name]) for c in stored)
+
+    def _typed(self, keys: dict[str, str]) -> TypedRows | None:
+        return typed_rows([Key(keys[t.name], t.type, t.may_lack) for t in self.targets])
+
+    def read(self, document: bytes) -> bytes | Rejected:
+        """The document as one row for the engine, or why it is none."""
+        values: list[bytes | None] = [None] * len(self.targets)
+        try:
+            if document[:1] != b"{":
+                raise ValueError("it is not an object")
+            _decode_object(document)
+            self._root.pick(document, values)
+        except MISMATCHES as error:
+            return self.reject_document(document, str(error))
+        pairs, errors = [], []
+        for key, target, value in zip(self._keys, self.targets, values, strict=True):
+            try:
+                taken = target.take(value)
+            except MISMATCHES:
+                errors.append(target.reject(value))
+            else:
+                if taken is not None:
+                    pairs.append(b"%s:%s" % (key, taken))
+        if errors:
+            return Rejected(self._texts(values), tuple(errors))
+        return b"{%s}" % b",".join(pairs)
+
+    def refuse(self, row: bytes, reason: str, column: str) -> Rejected:
+        """A row that `read` gave and that the engine refused for `reason`."""
+        values = _decode_object(row)
+        texts: dict[str, str | None] = {target.name: None for target in self.targets}
+        for key, target in zip(self._keys, self.targets, strict=True):
+            value = values.get(_decode_key(key))
+            if value is not None and bytes(value) != NULL:
+                texts[target.name] = text_of(bytes(value))
+        shown = texts.get(column)
+        if shown is not None:
+            reason = f"value '{_shorten(shown)}' on column '{column}' is refused: {reason}"
+        return Rejected(texts, (Rejection(column, reason),))
+
+    def reject_document(self, document: bytes, reason: str) -> Rejected:
+        """A line that is no JSON object: the message keeps all of its text."""
+        text = document.decode("utf-8", "backslashreplace")
+        reason = "the JSON is nested too deep" if "recursion" in reason else reason
+        message = f"value '{text}' on column '{DOCUMENT}' is not a JSON object: {reason}"
+        return Rejected({}, (Rejection(DOCUMENT, message),))
+
+    def _texts(self, values: list[bytes | None]) -> dict[str, str | None]:
+        return {
+            target.name: None if value is None or value == NULL else text_of(value)
+            for target, value in zip(self.targets, values, strict=True)
+        }
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def _target(column: Column) -> Target:
+    type_ = parse_type(column.type)
+    inner, nullable = type_.unwrap()
+    may_lack = nullable or column.default is not None or inner.family in _EMPTY
+    return Target(column.name, type_, reader(type_), nullable, may_lack)
+
+
+def _plain_keys(
+    columns: tuple[Column, ...], paths: dict[str, tuple[Step, ...]]
+) -> dict[str, str] | None:
+    """The key of each column when every path is one key, so that the engine can read the
+    documents as they are; None otherwise.
+
+    A DEFAULT that reads a column under a name that the documents do not have rules that out too.
+    """
+    keys: dict[str, str] = {}
+    for name, steps in paths.items():
+        if len(steps) != 1 or steps[0] is None or "." in steps[0]:
+            return None
+        keys[name] = steps[0]
+    if len(set(keys.values())) < len(keys):
+        return None
+    renamed = [c.name for c in columns if keys.get(c.name) != c.name]
+    defaults = [c.default for c in columns if c.default is not None and c.name in keys]
+    for default in defaults:
+        if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", default) for name in renamed):
+            return None
+    return keys
+
+
+def _declare(column: Column, key: str) -> str:
+    default = f" DEFAULT {column.default}" if column.default is not None else ""
+    return f"{quote_name(key)} {column.type}{default}"
+
+
+@lru_cache(maxsize=1024)
+def plan_for(columns: tuple[Column, ...]) -> Plan:
+    """The plan of a schema. Raises `BadRequest` for a type or a JSONPath that cannot be read."""
+    return Plan(columns)

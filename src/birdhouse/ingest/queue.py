@@ -1,0 +1,147 @@
+"""The queue in front of the tables: many small requests become few inserts.
+
+Concurrency: `_lock` guards everything below it. Each table has a lane, a line of requests that at
+most one worker empties at a time; a lane exists while it has requests or a worker. A worker takes
+whatever waits in its lane, commits it as one batch outside the lock, and lines up again behind the
+other lanes, so that no table starves another. Nobody waits for company: a request that finds its
+lane idle is committed at once, alone.
+
+`hold` lets the commits under way finish and starts no other until it is over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from birdhouse.errors import Unavailable
+from birdhouse.ingest.request import Request
+
+Lane = tuple[str, str]
+"""Database and table."""
+
+
+class Queue:
+    """Bounded by `max_bytes` of requests accepted and not answered yet."""
+
+    def __init__(
+        self,
+        commit: Callable[[list[Request]], None],
+        workers: int,
+        max_bytes: int,
+        batch_bytes: int,
+        batch_requests: int,
+    ) -> None:
+        self._commit = commit
+        self._max_bytes = max_bytes
+        self._batch_bytes = batch_bytes
+        self._batch_requests = batch_requests
+        self._pool = ThreadPoolExecutor(workers, "ingest")
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._lanes: dict[Lane, deque[Request]] = {}
+        self._waiting: list[Lane] = []
+        self._bytes = 0
+        self._committing = 0
+        self._holds = 0
+        self._closed = False
+        self.generation = 0
+        """Number of holds that have ended: tables may have been replaced since."""
+
+    def reserve(self, size: int) -> None:
+        """Make room for a request of `size` bytes. Raises `Unavailable` when there is none.
+
+        A request larger than the whole bound is let in when nothing else waits.
+        """
+        with self._lock:
+            if self._closed:
+                raise Unavailable("The server is shutting down")
+            if self._bytes and self._bytes + size > self._max_bytes:
+                raise Unavailable("Too much data waits to be written: try again in a moment")
+            self._bytes += size
+
+    def release(self, size: int) -> None:
+        with self._lock:
+            self._bytes -= size
+            self._idle.notify_all()
+
+    def put(self, request: Request) -> None:
+        """Line up a request whose room is reserved; its future tells the rest."""
+        lane = (request.landing.database, request.landing.datasource.table)
+        with self._lock:
+            waiting = self._lanes.get(lane)
+            if waiting is not None:
+                waiting.append(request)
+                return
+            self._lanes[lane] = deque([request])
+            self._start(lane)
+
+    def _start(self, lane: Lane) -> None:
+        """Give the lane to a worker, or let it wait for the end of a hold."""
+        if self._holds:
+            self._waiting.append(lane)
+        else:
+            self._committing += 1
+            self._pool.submit(self._work, lane)
+
+    def _work(self, lane: Lane) -> None:
+        batch: list[Request] = []
+        try:
+            with self._lock:
+                batch = self._take(self._lanes[lane])
+            if batch:
+                self._commit(batch)
+        except BaseException as error:
+            for request in batch:
+                if not request.future.done():
+                    request.future.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                self._committing -= 1
+                if self._lanes[lane]:
+                    self._start(lane)
+                else:
+                    del self._lanes[lane]
+                self._idle.notify_all()
+
+    def _take(self, waiting: deque[Request]) -> list[Request]:
+        """The next batch: at least one request, then as many as the bounds allow."""
+        batch: list[Request] = []
+        size = 0
+        while waiting and len(batch) < self._batch_requests:
+            if batch and size + waiting[0].size > self._batch_bytes:
+                break
+            request = waiting.popleft()
+            # False when the client went away: nothing of its request has been written yet.
+            if request.future.set_running_or_notify_cancel():
+                batch.append(request)
+                size += request.size
+        return batch
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep every commit waiting while the block runs, after those under way are done."""
+        with self._lock:
+            self._holds += 1
+            self._idle.wait_for(lambda: not self._committing)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holds -= 1
+                self.generation += 1
+                if not self._holds:
+                    lanes, self._waiting = self._waiting, []
+                    for lane in lanes:
+                        self._start(lane)
+
+    def close(self) -> None:
+        """Take nothing more and finish what was taken."""
+        with self._lock:
+            self._closed = True
+            self._idle.wait_for(lambda: not self._lanes)
+        self._pool.shutdown()

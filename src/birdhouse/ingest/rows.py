@@ -1,0 +1,76 @@
+"""A request body as rows: those for the table and those for quarantine.
+
+Three tiers, each for what the one before it refused: the typed check of the whole body, the same
+check document by document, and the reading value by value. What passes a check goes to the engine
+as it was sent; only what needs it is written anew.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from birdhouse.ingest.plan import Plan, Rejected
+from birdhouse.ingest.typed import REFUSALS
+
+Format = Literal["auto", "ndjson", "json"]
+"""`json` takes an array as several rows; `ndjson` and `auto` are the same: whole documents one
+after the other, else lines."""
+
+_BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n"
+
+_decode_documents = msgspec.json.Decoder(msgspec.Raw).decode_lines
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+class Rows(NamedTuple):
+    """`good` rows in `data`, JSON documents divided by white space, and the rejected ones."""
+
+    data: bytes
+    good: int
+    rejected: tuple[Rejected, ...]
+    checked: bool
+    """Whether every value was read and written anew: there is nothing more to find out."""
+
+
+def read_rows(plan: Plan, body: bytes, format_: Format) -> Rows:
+    """Sort the rows of a body. Every row is in the result once; nothing is raised for bad ones."""
+    if body.startswith(_BOM):
+        body = body[len(_BOM) :]
+    if plan.typed is not None:
+        count = plan.typed.count(body)
+        if count is not None:
+            return Rows(body, count, (), False)
+    return read_documents(plan, split_documents(body, format_), False)
+
+
+def read_documents(plan: Plan, documents: list[bytes], strict: bool) -> Rows:
+    """Sort documents; `strict` reads each of them value by value."""
+    good: list[bytes] = []
+    rejected: list[Rejected] = []
+    typed = None if strict else plan.typed
+    for document in documents:
+        if typed is not None and typed.accepts(document):
+            good.append(document)
+            continue
+        found = plan.read(document)
+        if isinstance(found, bytes):
+            good.append(found)
+        else:
+            rejected.append(found)
+    return Rows(b"\n".join(good), len(good), tuple(rejected), typed is None)
+
+
+def split_documents(body: bytes, format_: Format) -> list[bytes]:
+    """The documents of a body, or its lines when it is not JSON throughout."""
+    try:
+        if format_ == "json" and body.lstrip(_BLANK).startswith(b"["):
+            return [bytes(item) for item in _decode_array(body)]
+        return [bytes(item) for item in _decode_documents(body)]
+    except REFUSALS:
+        if format_ == "json":
+            return [body.strip(_BLANK)]
+        lines = (line.strip(_BLANK) for line in body.split(b"\n"))
+        return [line for line in lines if line]

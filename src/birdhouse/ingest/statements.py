@@ -1,0 +1,93 @@
+"""The INSERTs of a batch.
+
+Each becomes one block of the engine, so that it is stored whole or not at all, and each carries
+a deduplication token: without one the engine would drop a batch that equals an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from birdhouse.engine import quote_name, quote_text
+from birdhouse.ingest.journal import Insert, Journal
+from birdhouse.ingest.landing import Landing
+from birdhouse.ingest.plan import Plan
+
+_ANY_SIZE = 1 << 40
+
+SETTINGS: dict[str, int | float | str] = {
+    "async_insert": 0,
+    "date_time_input_format": "best_effort",
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "deduplicate_insert": "enable",
+    "input_format_defaults_for_omitted_fields": 1,
+    # Left on, a key that comes twice counts with its first value and unnoticed.
+    "input_format_json_ignore_unnecessary_fields": 0,
+    "input_format_null_as_default": 1,
+    "input_format_skip_unknown_fields": 1,
+    "max_execution_time": 0,
+    "max_insert_block_size": _ANY_SIZE,
+    "max_insert_threads": 1,
+    "max_partitions_per_insert_block": 0,
+    "min_insert_block_size_bytes": _ANY_SIZE,
+    "min_insert_block_size_rows": _ANY_SIZE,
+    "parallel_view_processing": 0,
+}
+"""Settings of every INSERT."""
+
+INLINE_LIMIT = 64 * 1024
+"""Bytes up to which rows stand in the statement: the engine then starts faster than on a file."""
+
+
+def insert_rows(
+    journal: Journal, token: str, landing: Landing, plan: Plan, chunks: Sequence[bytes]
+) -> Insert:
+    """The INSERT of good rows into the table. Raises `Unavailable`."""
+    table = quote_name(landing.database, landing.datasource.table)
+    inline = plan.names == plan.columns
+    return _insert(
+        journal, token, table, plan.columns, plan.names, plan.structure, chunks, inline=inline
+    )
+
+
+def insert_rejected(
+    journal: Journal, token: str, landing: Landing, chunks: Sequence[bytes]
+) -> Insert:
+    """The INSERT of rejected rows into the quarantine. Raises `Unavailable`."""
+    columns = landing.datasource.quarantine_columns
+    names = tuple(column.name for column in columns)
+    structure = ", ".join(f"{quote_name(column.name)} {column.type}" for column in columns)
+    table = quote_name(landing.database, landing.datasource.quarantine)
+    insert = _insert(
+        journal, f"{token}-quarantine", table, names, names, structure, chunks, inline=True
+    )
+    return msgspec.structs.replace(insert, quarantine=True)
+
+
+def _insert(
+    journal: Journal,
+    token: str,
+    table: str,
+    columns: Sequence[str],
+    names: Sequence[str],
+    structure: str,
+    chunks: Sequence[bytes],
+    *,
+    inline: bool,
+) -> Insert:
+    into = (
+        f"INSERT INTO {table} ({', '.join(map(quote_name, columns))}) "
+        f"SETTINGS insert_deduplication_token = {quote_text(token)} "
+    )
+    if inline and sum(map(len, chunks)) <= INLINE_LIMIT:
+        try:
+            return Insert(table, into + "FORMAT JSONEachRow\n" + b"".join(chunks).decode())
+        except UnicodeDecodeError:
+            # A key that no column wants may hold any bytes; a statement may not.
+            pass
+    file = f"{token}.rows"
+    journal.write_rows(file, chunks)
+    select = f"SELECT {', '.join(map(quote_name, names))} FROM file("
+    return Insert(table, into + select, file, f", 'JSONEachRow', {quote_text(structure)})")

@@ -1,0 +1,188 @@
+"""A typed decoder of whole bodies: the fast check.
+
+Bodies that it takes go to the engine as they are, so it must take no value that the engine reads
+as another one; what it refuses is looked at value by value. So it knows the plain spellings only:
+an integer as a JSON integer, a time as an ISO text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from birdhouse.ingest.datatype import DataType
+from birdhouse.ingest.values import integer_bounds
+
+_FLOAT32 = Annotated[float, msgspec.Meta(ge=-3.4e38, le=3.4e38)]
+_IPV4 = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$")]
+_IPV6 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F:.]{2,45}$")]
+_INT64 = 1 << 63
+
+REFUSALS = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
+"""What decoding of arbitrary bytes may raise. ArithmeticError: a Decimal NaN has no order."""
+
+
+class Key(NamedTuple):
+    """A key of the objects: what type it fills, and whether an object may lack it."""
+
+    name: str
+    type: DataType
+    optional: bool
+
+
+class Shape(NamedTuple):
+    """How one type is checked: by msgspec alone, or by the range of an attribute as well."""
+
+    annotation: Any
+    attribute: str = ""
+    low: int = 0
+    high: int = 0
+
+
+def shape(type_: DataType) -> Shape | None:
+    """The check of a type, None when only a look at each value can tell."""
+    inner, nullable = type_.unwrap()
+    found = _shape(inner)
+    if found is None or not nullable:
+        return found
+    return found._replace(annotation=found.annotation | None)
+
+
+def _shape(inner: DataType) -> Shape | None:
+    bounds = integer_bounds(inner.family)
+    if bounds is not None:
+        return _integer(*bounds)
+    match inner.family:
+        case "String":
+            return Shape(str)
+        case "FixedString":
+            return Shape(Annotated[str, msgspec.Meta(max_length=inner.integer(0))])
+        case "Float32":
+            return Shape(_FLOAT32)
+        case "Float64":
+            return Shape(float)
+        case "Bool":
+            return Shape(bool)
+        case "Decimal":
+            limit = 10 ** (inner.integer(0, 10) - inner.integer(1)) - 1
+            return Shape(Decimal, "real", -limit, limit)
+        # A year less at each end, so that no zone moves a time out of the type's range.
+        case "Date":
+            return Shape(date, "year", 1970, 2148)
+        case "Date32":
+            return Shape(date, "year", 1900, 2299)
+        case "DateTime":
+            return Shape(datetime, "year", 1971, 2105)
+        case "DateTime64":
+            return Shape(datetime, "year", 1901, 2260 if inner.integer(0, 3) > 8 else 2298)
+        case "UUID":
+            return Shape(UUID)
+        case "IPv4":
+            return Shape(_IPV4)
+        case "IPv6":
+            return Shape(_IPV6)
+        case "Enum8" | "Enum16" | "Enum":
+            return Shape(Literal[tuple(inner.names())])
+        case "JSON":
+            return Shape(dict[str, Any])
+        case "Array" | "Map" | "Tuple":
+            return _container(inner)
+        case _:
+            return None
+
+
+def _integer(low: int, high: int) -> Shape:
+    if low >= -_INT64 and high < _INT64:
+        return Shape(Annotated[int, msgspec.Meta(ge=low, le=high)])
+    # msgspec takes no bounds beyond 64 bits.
+    return Shape(int, "real", low, high)
+
+
+def _container(inner: DataType) -> Shape | None:
+    elements = [kind for _, kind in inner.elements()]
+    shapes = [shape(kind) for kind in elements]
+    annotations = [found.annotation for found in shapes if found and not found.attribute]
+    if len(annotations) < len(shapes):
+        return None
+    names = [name for name, _ in inner.elements()]
+    match inner.family:
+        case "Array":
+            return Shape(list[annotations[0]])  # type: ignore[valid-type]
+        case "Map" if elements[0].family in ("String", "LowCardinality"):
+            return Shape(dict[str, annotations[1]])  # type: ignore[valid-type]
+        case "Tuple" if all(names):
+            fields = [
+                (f"f{number}", annotation, msgspec.field(name=name))
+                for number, (name, annotation) in enumerate(zip(names, annotations, strict=True))
+            ]
+            return Shape(msgspec.defstruct("Tuple", fields, gc=False))
+        case "Tuple" if not any(names):
+            return Shape(tuple[tuple(annotations)])  # type: ignore[misc]
+        case _:
+            return None
+
+
+class TypedRows:
+    """Decodes NDJSON whose objects have these keys. None of its methods changes it."""
+
+    def __init__(self, shapes: Sequence[tuple[Key, Shape]]) -> None:
+        fields: list[Any] = []
+        ranges = []
+        for number, (key, found) in enumerate(shapes):
+            attribute = f"f{number}"
+            if key.optional:
+                optional = found.annotation | None
+                fields.append((attribute, optional, msgspec.field(name=key.name, default=None)))
+            else:
+                fields.append((attribute, found.annotation, msgspec.field(name=key.name)))
+            if found.attribute:
+                mayfail = key.optional or key.type.unwrap()[1]
+                ranges.append((attribute, found, mayfail))
+        # Rows only hold what JSON holds, so no cycles: they need no garbage collection.
+        row = msgspec.defstruct("Row", fields, kw_only=True, gc=False)
+        self._decoder = msgspec.json.Decoder(row)
+        self._ranges = [
+            (attrgetter(name), attrgetter(f"{name}.{check.attribute}"), check, optional)
+            for name, check, optional in ranges
+        ]
+
+    def count(self, body: bytes | memoryview) -> int | None:
+        """The number of rows in the body, None when one of them needs a closer look."""
+        try:
+            rows = self._decoder.decode_lines(body)
+            return len(rows) if self._in_range(rows) else None
+        except REFUSALS:
+            return None
+
+    def accepts(self, document: bytes | memoryview | msgspec.Raw) -> bool:
+        """Whether the one document is a row as it stands."""
+        try:
+            row = self._decoder.decode(document)
+            return self._in_range((row,))
+        except REFUSALS:
+            return False
+
+    def _in_range(self, rows: Sequence[Any]) -> bool:
+        for value, measure, check, optional in self._ranges:
+            measured: Iterable[int]
+            if optional:
+                some = [row for row in rows if value(row) is not None]
+                measured = list(map(measure, some))
+            else:
+                measured = list(map(measure, rows))
+            if measured and not (check.low <= min(measured) and max(measured) <= check.high):
+                return False
+        return True
+
+
+def typed_rows(keys: Sequence[Key]) -> TypedRows | None:
+    """The decoder of objects with these keys, None when one of the types has no fast check."""
+    shapes = [(key, shape(key.type)) for key in keys]
+    known = [(key, found) for key, found in shapes if found is not None]
+    return TypedRows(known) if len(known) == len(shapes) else None

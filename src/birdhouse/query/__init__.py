@@ -1,0 +1,19 @@
+"""SQL out: template → resolve names → screen → run → write the format."""
+
+from __future__ import annotations
+
+from birdhouse.query.formats import Format, format_named
+from birdhouse.query.plan import Plan, Scope, plan_pipe, plan_sql
+from birdhouse.query.run import Answer, Limits, run
+
+__all__ = [
+    "Answer",
+    "Format",
+    "Limits",
+    "Plan",
+    "Scope",
+    "format_named",
+    "plan_pipe",
+    "plan_sql",
+    "run",
+]

@@ -1,0 +1,206 @@
+"""The one door to Tinybird's own packages: datafile parsers, template engine, SQL toolset.
+
+Their internals may change with any release, so nothing else imports them. What they raise leaves
+here as `BadRequest` or `CustomError`, what they return as plain dicts and strings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from chtoolset import query as toolset
+from tinybird.ch_utils.engine import engine_full_from_dict
+from tinybird.datafile.common import Datafile, DatafileSyntaxError
+from tinybird.datafile.parse_connection import parse_connection
+from tinybird.datafile.parse_datasource import parse_datasource
+from tinybird.datafile.parse_pipe import parse_pipe
+from tinybird.sql_template import (
+    SQLTemplateCustomError,
+    get_template_and_variables,
+    get_used_tables_in_template,
+    get_var_names_and_types,
+    render_sql_template,
+    validate_template_parameter_names,
+)
+from tinybird.tornado_template import ParseError, UnClosedIfError
+
+from birdhouse.errors import BadRequest, BirdhouseError, CustomError
+
+Table = tuple[str, str]
+"""A table as SQL names it: database (or '') and name."""
+
+
+class Rendered(NamedTuple):
+    """A template's SQL, and the execution hints that it set (`max_threads`, `cache_ttl`, ...)."""
+
+    sql: str
+    hints: dict[str, Any]
+
+
+# --- datafiles ---------------------------------------------------------------------------------
+
+
+def read_datafile(path: str, text: str, secrets: Mapping[str, str]) -> dict[str, Any]:
+    """Parse a `.datasource`, `.pipe` or `.connection` file.
+
+    Returns a dict with `kind`, `nodes`, `tokens`, `description`, `shared_with`, `tags` and
+    `warnings`. Environment variables are left as written: they belong to the sender's machine.
+    Raises `BadRequest` with the parser's reason, line and context.
+    """
+    kind = path.rpartition(".")[2]
+    try:
+        if kind == "datasource":
+            parsed = parse_datasource(path, content=text, skip_eval=True, secrets=dict(secrets))
+        elif kind == "pipe":
+            parsed = parse_pipe(path, content=text, skip_eval=True, secrets=dict(secrets))
+        else:
+            parsed = parse_connection(path, content=text, skip_eval=True, secrets=dict(secrets))
+        datafile: Datafile = parsed.datafile
+        datafile.validate()
+    except DatafileSyntaxError as error:
+        raise BadRequest(f"{error} (line {error.lineno})") from None
+    except Exception as error:  # the parsers raise bare Exception and click's classes alike
+        raise BadRequest(str(error)) from None
+    return {
+        "kind": kind,
+        "nodes": datafile.nodes,
+        "tokens": [(t["token_name"], t["permission"]) for t in datafile.tokens],
+        "description": datafile.description or "",
+        "shared_with": list(datafile.shared_with or ()),
+        "tags": list(datafile.filtering_tags or ()),
+        "warnings": [str(w) for w in parsed.warnings],
+    }
+
+
+def engine_clause(type_: str, args: Mapping[str, str], columns: Iterable[str]) -> str:
+    """What follows `ENGINE =` in CREATE TABLE.
+
+    Join, Set and Memory, which the package does not know, are taken as written. Raises
+    `BadRequest` for an engine that does not exist or does not fit its arguments and columns.
+    """
+    if type_.lower().startswith(("join", "set", "memory")):
+        return type_
+    try:
+        known = [{"name": name} for name in columns]
+        clause: str = engine_full_from_dict(type_, dict(args), columns=known)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return clause
+
+
+# --- templates ---------------------------------------------------------------------------------
+
+
+def is_template(sql: str) -> bool:
+    """SQL is a template when its first character is `%`."""
+    return sql.lstrip().startswith("%")
+
+
+def _template_body(sql: str) -> str:
+    return sql.lstrip()[1:]
+
+
+def _template_error(error: Exception) -> BirdhouseError:
+    if isinstance(error, SQLTemplateCustomError):
+        return CustomError(error.err, int(error.code))
+    if isinstance(error, ParseError | UnClosedIfError | SyntaxError):
+        return BadRequest(f"Template Syntax Error: {error}")
+    return BadRequest(str(error))
+
+
+def render(
+    sql: str, variables: Mapping[str, Any], secrets: Iterable[str] = (), *, test: bool = False
+) -> Rendered:
+    """Render a template (`sql` with its `%`) with request parameters.
+
+    `secrets` are the names that `tb_secret` may use; they come out as query parameters. `test`
+    fills in placeholders for absent parameters, as a build does to check the SQL.
+    """
+    try:
+        text, hints, _ = render_sql_template(
+            _template_body(sql), dict(variables), secrets=list(secrets), test_mode=test
+        )
+    except RecursionError:
+        raise BadRequest("Template Syntax Error: the template is nested too deeply") from None
+    except Exception as error:  # a template is a program: anything may come out of it
+        raise _template_error(error) from None
+    return Rendered(text, dict(hints))
+
+
+@lru_cache(maxsize=2048)
+def template_parameters(sql: str) -> tuple[dict[str, Any], ...]:
+    """The parameters of a template: name, type, default, description, required, ..."""
+    if not is_template(sql):
+        return ()
+    try:
+        template, _, _ = get_template_and_variables(_template_body(sql), name=None)
+        found = get_var_names_and_types(template)
+    except Exception as error:  # as in render
+        raise _template_error(error) from None
+    return tuple(found)
+
+
+def check_parameter_names(sql: str) -> None:
+    """Refuse parameters without a valid name, and `q` and `format`."""
+    try:
+        validate_template_parameter_names(_template_body(sql))
+    except Exception as error:  # as in render
+        raise _template_error(error) from None
+
+
+def tables_in_template(sql: str) -> list[str]:
+    """Names in the `table()` calls of a template, where they are constants."""
+    try:
+        return list(get_used_tables_in_template(_template_body(sql)))
+    except Exception as error:  # as in render
+        raise _template_error(error) from None
+
+
+# --- SQL ---------------------------------------------------------------------------------------
+
+
+def _toolset_error(error: ValueError) -> BadRequest:
+    text = str(error).removeprefix("DB::Exception: ")
+    return BadRequest(f"[Error] {text}")
+
+
+def tables(sql: str) -> list[tuple[str, str, str]]:
+    """What a SELECT reads: (database, table, table function), each '' where it does not apply.
+
+    Raises `BadRequest` for what is not one reading statement, and for functions and settings
+    that Tinybird forbids.
+    """
+    try:
+        found: list[tuple[str, str, str]] = toolset.tables(sql)
+    except ValueError as error:
+        raise _toolset_error(error) from None
+    return found
+
+
+def left_table(sql: str) -> Table:
+    """The leftmost table that a SELECT reads: the one whose inserts feed a view of it."""
+    try:
+        database, name, _ = toolset.get_left_table(sql)
+    except ValueError as error:
+        raise _toolset_error(error) from None
+    return database, name
+
+
+def replace_tables(sql: str, replacements: Mapping[Table, Table]) -> str:
+    """`sql` with its tables replaced: by another table, or by `('', '(SELECT ...)')`."""
+    try:
+        replaced: str = toolset.replace_tables(sql, dict(replacements))
+    except ValueError as error:
+        raise _toolset_error(error) from None
+    return replaced
+
+
+def format_sql(sql: str) -> str:
+    """The statement laid out as ClickHouse does."""
+    try:
+        text: str = toolset.format(sql)
+    except ValueError as error:
+        raise _toolset_error(error) from None
+    return text

@@ -1,0 +1,311 @@
+"""The workspaces of a data dir: what each serves, who may use it, what it keeps secret.
+
+Concurrency: reading is lock-free, since resources are immutable and `live` is swapped in one
+assignment. Changes to one workspace are serialised by its `lock`; whoever deploys, edits tokens or
+secrets holds it.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import msgspec
+
+from birdhouse.errors import BadRequest, Conflict, Forbidden, NotFound
+from birdhouse.workspace import tokens
+from birdhouse.workspace.deployments import Deployment
+from birdhouse.workspace.jobs import Job
+from birdhouse.workspace.resources import DataSource, Pipe, Resources, utc_now
+from birdhouse.workspace.store import Store
+from birdhouse.workspace.tokens import Access, Scope, Token
+
+DEFAULT_WORKSPACE = "Tinybird_Local_Testing"
+USER_EMAIL = "local_testing@tinybird.co"
+WORKSPACE_ADMIN_TOKEN = "workspace admin token"
+_RESERVED = {"tinybird", "system", "public", "default", "main", "origin", "live", "snapshot"}
+_RESERVED |= {"_temporary_and_external_tables", "information_schema", "organization"}
+_JOBS_KEPT = 100
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class _WorkspaceRecord(msgspec.Struct):
+    id: str
+    name: str
+    created_at: str
+    main: str | None = None
+
+
+class Account(msgspec.Struct):
+    """The one user and organization of a data dir."""
+
+    user_id: str
+    organization_id: str
+    user_token: str
+
+
+class Secret(msgspec.Struct, omit_defaults=True):
+    name: str
+    value: str
+    created_at: str = msgspec.field(default_factory=utc_now)
+    updated_at: str = msgspec.field(default_factory=utc_now)
+
+
+class Workspace:
+    """One workspace, in memory and in the store."""
+
+    def __init__(self, store: Store, record: _WorkspaceRecord) -> None:
+        self._store = store
+        self._record = record
+        self.lock = threading.RLock()
+        self.deployments = {d.number: d for d in self._all("deployment", Deployment)}
+        self.tokens = {t.id: t for t in self._all("token", Token)}
+        self._by_value = {t.token: t for t in self.tokens.values()}
+        self.secrets = {s.name: s for s in self._all("secret", Secret)}
+        self.jobs: OrderedDict[str, Job] = OrderedDict()
+        for job in sorted(self._all("job", Job), key=lambda j: j.created_at):
+            self.jobs[job.id] = job
+        self._live = next((d for d in self.deployments.values() if d.live), None)
+
+    def _all(self, kind: str, type_: type[T]) -> list[T]:
+        return self._store.all(kind, type_, self.id)
+
+    @property
+    def id(self) -> str:
+        return self._record.id
+
+    @property
+    def name(self) -> str:
+        return self._record.name
+
+    @property
+    def main(self) -> str | None:
+        """The id of the workspace that this one is a branch of."""
+        return self._record.main
+
+    @property
+    def created_at(self) -> str:
+        return self._record.created_at
+
+    @property
+    def database(self) -> str:
+        """The ClickHouse database that holds its tables."""
+        return "ws_" + self.id.replace("-", "")
+
+    # deployments
+
+    @property
+    def live(self) -> Deployment | None:
+        return self._live
+
+    @property
+    def staging(self) -> Deployment | None:
+        """The deployment that waits for promotion."""
+        return next(
+            (d for d in self.deployments.values() if not d.live and d.status == "data_ready"), None
+        )
+
+    @property
+    def resources(self) -> Resources:
+        """What the live deployment serves."""
+        return self._live.resources if self._live else Resources()
+
+    def save_deployment(self, deployment: Deployment) -> None:
+        """Keep a deployment. One that is live replaces the live one, which is then deleted."""
+        deployment.updated_at = utc_now()
+        with self.lock, self._store.transaction():
+            previous = self._live
+            if deployment.live and previous is not None and previous is not deployment:
+                previous.live = False
+                previous.status = "deleted"
+                previous.resources = Resources()
+                self._store.put("deployment", self.id, f"{previous.number:08d}", previous)
+            self._store.put("deployment", self.id, f"{deployment.number:08d}", deployment)
+            self.deployments[deployment.number] = deployment
+            if deployment.live:
+                self._live = deployment
+
+    def drop_deployment(self, deployment: Deployment) -> None:
+        """Leave no record of a deployment that was only checked."""
+        with self.lock:
+            self._store.delete("deployment", self.id, f"{deployment.number:08d}")
+            self.deployments.pop(deployment.number, None)
+
+    def next_deployment_number(self) -> int:
+        return max(self.deployments, default=0) + 1
+
+    def datasource(self, name_or_id: str) -> DataSource:
+        found = self.resources.datasources.get(name_or_id) or next(
+            (d for d in self.resources.datasources.values() if d.id == name_or_id), None
+        )
+        if found is None:
+            raise NotFound(f'Data Source "{name_or_id}" does not exist')
+        return found
+
+    def pipe(self, name_or_id: str) -> Pipe | None:
+        return self.resources.pipes.get(name_or_id) or next(
+            (p for p in self.resources.pipes.values() if p.id == name_or_id), None
+        )
+
+    def pipes_reading(self, name: str) -> list[Pipe]:
+        """The pipes with a node that names the resource."""
+        pipes = self.resources.pipes.values()
+        return [p for p in pipes if any(name in node.dependencies for node in p.nodes)]
+
+    # tokens
+
+    @property
+    def admin_token(self) -> str:
+        return next(t.token for t in self.tokens.values() if t.name == WORKSPACE_ADMIN_TOKEN)
+
+    def save_token(self, token: Token) -> None:
+        with self.lock:
+            known = self.tokens.get(token.id)
+            self._store.put("token", self.id, token.id, token)
+            self.tokens[token.id] = token
+            self._by_value[token.token] = token
+            if known is not None and known.token != token.token:
+                del self._by_value[known.token]
+
+    def delete_token(self, token_id: str) -> None:
+        with self.lock:
+            self._store.delete("token", self.id, token_id)
+            del self._by_value[self.tokens.pop(token_id).token]
+
+    def token_by_value(self, value: str) -> Token | None:
+        return self._by_value.get(value)
+
+    def find_token(self, text: str) -> Token | None:
+        """By id, name or value."""
+        return next((t for t in self.tokens.values() if text in (t.id, t.name, t.token)), None)
+
+    # secrets
+
+    def save_secret(self, name: str, value: str) -> Secret:
+        with self.lock:
+            known = self.secrets.get(name)
+            secret = Secret(name, value, known.created_at) if known else Secret(name, value)
+            self._store.put("secret", self.id, name, secret)
+            self.secrets[name] = secret
+            return secret
+
+    def delete_secret(self, name: str) -> None:
+        with self.lock:
+            self._store.delete("secret", self.id, name)
+            del self.secrets[name]
+
+    def secret_values(self) -> dict[str, str]:
+        return {secret.name: secret.value for secret in self.secrets.values()}
+
+    # jobs
+
+    def save_job(self, job: Job) -> None:
+        """Keep a job; the oldest are forgotten."""
+        job.updated_at = utc_now()
+        with self.lock:
+            self._store.put("job", self.id, job.id, job)
+            self.jobs[job.id] = job
+            while len(self.jobs) > _JOBS_KEPT:
+                oldest, _ = self.jobs.popitem(last=False)
+                self._store.delete("job", self.id, oldest)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes inside are kept together."""
+        return self._store.transaction()
+
+
+class Workspaces:
+    """Every workspace of a data dir, and the account that owns them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.RLock()
+        accounts = store.all("account", Account, "")
+        self.account = accounts[0] if accounts else self._create_account()
+        self._by_id = {
+            r.id: Workspace(store, r) for r in store.all("workspace", _WorkspaceRecord, "")
+        }
+        if not any(w.name == DEFAULT_WORKSPACE for w in self._by_id.values()):
+            self.create(DEFAULT_WORKSPACE)
+
+    def _create_account(self) -> Account:
+        user = str(uuid.uuid4())
+        token = tokens.new_token(user, f"admin {USER_EMAIL}", (), "U").token
+        account = Account(user_id=user, organization_id=str(uuid.uuid4()), user_token=token)
+        self._store.put("account", "", user, account)
+        return account
+
+    def __iter__(self) -> Iterator[Workspace]:
+        return iter(sorted(self._by_id.values(), key=lambda w: w.created_at))
+
+    @property
+    def default(self) -> Workspace:
+        return self.named(DEFAULT_WORKSPACE)
+
+    def get(self, id: str) -> Workspace | None:
+        return self._by_id.get(id)
+
+    def named(self, name: str) -> Workspace:
+        found = next((w for w in self._by_id.values() if name in (w.name, w.id)), None)
+        if found is None:
+            raise NotFound(f"Workspace '{name}' not found")
+        return found
+
+    def create(self, name: str, main: str | None = None) -> Workspace:
+        """A new workspace with its admin tokens. Raises `BadRequest`, `Conflict`."""
+        if not name.isidentifier() or name.lower() in _RESERVED:
+            raise BadRequest(
+                f"Invalid workspace name '{name}': use letters, digits and underscores, "
+                "and none of ClickHouse's or Tinybird's own names"
+            )
+        with self._lock, self._store.transaction():
+            if any(w.name == name for w in self._by_id.values()):
+                raise Conflict(f"Workspace with name '{name}' already exists")
+            record = _WorkspaceRecord(str(uuid.uuid4()), name, utc_now(), main)
+            self._store.put("workspace", "", record.id, record)
+            workspace = Workspace(self._store, record)
+            for token_name in (WORKSPACE_ADMIN_TOKEN, f"admin {USER_EMAIL}"):
+                admin = (Scope(tokens.ADMIN),)
+                workspace.save_token(tokens.new_token(self.account.user_id, token_name, admin, "C"))
+            self._by_id = {**self._by_id, record.id: workspace}
+        return workspace
+
+    def delete(self, workspace: Workspace) -> None:
+        if workspace.name == DEFAULT_WORKSPACE:
+            raise BadRequest(f"The workspace '{DEFAULT_WORKSPACE}' cannot be deleted")
+        with self._lock, self._store.transaction():
+            self._store.delete_workspace(workspace.id)
+            self._store.delete("workspace", "", workspace.id)
+            self._by_id = {i: w for i, w in self._by_id.items() if i != workspace.id}
+
+    def authenticate(self, token: str) -> tuple[Workspace, Access]:
+        """Whose token it is and what it may do. Raises `Forbidden`."""
+        if token == self.account.user_token:
+            admin = Access("user", f"admin {USER_EMAIL}", (Scope("ADMIN_USER"),))
+            return self.default, admin
+        for workspace in self._by_id.values():
+            found = workspace.token_by_value(token)
+            if found is not None:
+                return workspace, Access(found.id, found.name, found.scopes)
+        owner = self._by_id.get(tokens.workspace_of_jwt(token))
+        if owner is None:
+            raise Forbidden(tokens.INVALID)
+        return owner, tokens.read_jwt(token, owner.admin_token)
+
+
+def deployed_tokens(resources: Resources) -> dict[str, tuple[Scope, ...]]:
+    """The static tokens that the datafiles declare, with their scopes."""
+    declared: dict[str, list[Scope]] = {}
+    for datasource in resources.datasources.values():
+        for grant in datasource.tokens:
+            scope = Scope(f"DATASOURCES:{grant.permission}", datasource.name)
+            declared.setdefault(grant.name, []).append(scope)
+    for pipe in resources.pipes.values():
+        for grant in pipe.tokens:
+            declared.setdefault(grant.name, []).append(Scope(tokens.READ_PIPE, pipe.name))
+    return {name: tuple(scopes) for name, scopes in declared.items()}
