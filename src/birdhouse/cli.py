@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shlex
+import socket
 import sys
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import click
 from birdhouse import __version__
 
 _DEFAULT_PORT = 7181
+_CLICKHOUSE_PORT = 7182
+"""Where `tb ch` looks for the ClickHouse interface of a server on this machine."""
 
 _port = click.option("--port", default=_DEFAULT_PORT, show_default=True, help="Port to listen on.")
 _data_dir = click.option(
@@ -20,6 +24,12 @@ _data_dir = click.option(
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that keeps data, tokens and deployments.",
+)
+_clickhouse_port = click.option(
+    "--clickhouse-port",
+    type=int,
+    show_default=f"{_CLICKHOUSE_PORT} beside {_DEFAULT_PORT}, else a free one",
+    help="Port of the ClickHouse interface.",
 )
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 
@@ -34,10 +44,11 @@ def main() -> None:
 @main.command()
 @_host
 @_port
+@_clickhouse_port
 @_data_dir
-def serve(host: str, port: int, data_dir: Path) -> None:
+def serve(host: str, port: int, clickhouse_port: int | None, data_dir: Path) -> None:
     """Serve what the data dir holds; an empty one is an empty server."""
-    _run(host, port, data_dir, None, fixtures=False)
+    _run(host, port, clickhouse_port, data_dir, None, fixtures=False)
 
 
 @main.command()
@@ -47,10 +58,18 @@ def serve(host: str, port: int, data_dir: Path) -> None:
 @click.option("--no-fixtures", is_flag=True, help="Leave the tables empty.")
 @_host
 @_port
+@_clickhouse_port
 @_data_dir
-def up(project: Path, no_fixtures: bool, host: str, port: int, data_dir: Path) -> None:
+def up(
+    project: Path,
+    no_fixtures: bool,
+    host: str,
+    port: int,
+    clickhouse_port: int | None,
+    data_dir: Path,
+) -> None:
     """Serve, deploy PROJECT into the default workspace and load its fixtures."""
-    _run(host, port, data_dir, project, fixtures=not no_fixtures)
+    _run(host, port, clickhouse_port, data_dir, project, fixtures=not no_fixtures)
 
 
 @main.command()
@@ -76,31 +95,53 @@ def env(port: int, data_dir: Path) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-def _run(host: str, port: int, data_dir: Path, project: Path | None, *, fixtures: bool) -> None:
+def _run(
+    host: str,
+    port: int,
+    clickhouse_port: int | None,
+    data_dir: Path,
+    project: Path | None,
+    *,
+    fixtures: bool,
+) -> None:
     from birdhouse.errors import BirdhouseError, ProjectError
     from birdhouse.server import StartError, listen, open_services, serve
     from birdhouse.up import bring_up, declared_tokens, try_lines
 
-    def ready() -> None:
+    def url(listener: socket.socket) -> str:
         shown = "localhost" if host in ("127.0.0.1", "::1") else host
-        url = f"http://{shown}:{listener.getsockname()[1]}"
-        click.echo(f"\nBirdhouse {__version__} listens on {url}\n")
+        return f"http://{shown}:{listener.getsockname()[1]}"
+
+    def ready() -> None:
+        click.echo(f"\nBirdhouse {__version__} listens on {url(listener)}")
+        if clickhouse is not None:
+            click.echo(f"ClickHouse interface on {url(clickhouse)}")
+        click.echo()
         workspace = services.workspaces.default
         for name, value in declared_tokens(workspace).items():
             click.echo(f"{name}={value}")
-        commands = try_lines(workspace, url)
+        commands = try_lines(workspace, url(listener))
         if commands:
             click.echo("\nTry:")
         for line in commands:
             click.echo(f"  {line}")
         sys.stdout.flush()
 
+    if clickhouse_port is None:
+        clickhouse_port = _CLICKHOUSE_PORT if port == _DEFAULT_PORT else 0
     try:
-        with listen(host, port) as listener, open_services(data_dir) as services:
+        with contextlib.ExitStack() as stack:
+            listener = stack.enter_context(listen(host, port))
+            try:
+                clickhouse = stack.enter_context(listen(host, clickhouse_port, "--clickhouse-port"))
+            except StartError as error:
+                clickhouse = None
+                click.echo(f"birdhouse: There is no ClickHouse interface. {error}", err=True)
+            services = stack.enter_context(open_services(data_dir))
             if project is not None:
                 for line in bring_up(services, project, fixtures=fixtures):
                     click.echo(line)
-            serve(services, listener, ready)
+            serve(services, listener, ready, clickhouse)
     except ProjectError as error:
         _fail("The project cannot be deployed:\n" + "\n".join(_indented(error)))
     except (StartError, BirdhouseError) as error:

@@ -16,13 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
 from birdhouse import __version__
 from birdhouse.engine import Engine
 from birdhouse.errors import NotFound
 from birdhouse.http.app import create_app
+from birdhouse.http.clickhouse import create_clickhouse_app
 from birdhouse.http.context import Services
-from birdhouse.ingest import Ingestion, Landing
+from birdhouse.ingest import Ingestion, Landing, RemoteLimits
 from birdhouse.project.deploy import Deployer
 from birdhouse.query import Limits, Scope, plan_pipe
 from birdhouse.workspace.resources import Node, Pipe, Resources
@@ -98,23 +101,34 @@ def open_services(data_dir: Path) -> Iterator[Services]:
             ingestion.replay()
             threads = ThreadPoolExecutor(_THREADS, "birdhouse")
             stack.callback(threads.shutdown)
-            yield Services(engine, workspaces, ingestion, deployer, threads, Limits(), __version__)
+            yield Services(
+                engine,
+                workspaces,
+                ingestion,
+                deployer,
+                threads,
+                Limits(),
+                RemoteLimits(),
+                __version__,
+            )
     except PermissionError as error:
         raise StartError(f"The data dir {data_dir} cannot be written: {error}") from None
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises `StartError` when the port is taken."""
+def listen(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A listening socket. Raises `StartError` when the port is taken, naming the option for it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Inherited by each connection: without it a small answer waits 40 ms for the client's ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
         raise StartError(
             f"Port {port} of {host} cannot be used ({error.strerror}): stop what listens there, "
-            "or choose another one with --port"
+            f"or choose another one with {option}"
         ) from None
     return listener
 
@@ -131,17 +145,44 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-def serve(services: Services, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Answer requests until a signal. `ready` is called when the first one can come."""
+class _ByPort:
+    """The API on every port but one: that one speaks ClickHouse's protocol."""
+
+    def __init__(self, api: ASGIApp, clickhouse: ASGIApp, clickhouse_port: int) -> None:
+        self._api = api
+        self._clickhouse = clickhouse
+        self._clickhouse_port = clickhouse_port
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        _, port = scope["server"]
+        app = self._clickhouse if port == self._clickhouse_port else self._api
+        await app(scope, receive, send)
+
+
+def serve(
+    services: Services,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    clickhouse: socket.socket | None = None,
+) -> None:
+    """Answer requests until a signal. `ready` is called when the first one can come.
+
+    `clickhouse` is where ClickHouse's own clients connect.
+    """
+    app = create_app(services)
+    listeners = [listener]
+    if clickhouse is not None:
+        app = _ByPort(app, create_clickhouse_app(services), clickhouse.getsockname()[1])
+        listeners.append(clickhouse)
     config = uvicorn.Config(
-        create_app(services),
+        app,
         log_level=logging.WARNING,
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=10,
         server_header=False,
     )
-    asyncio.run(_Server(config, ready).serve([listener]))
+    asyncio.run(_Server(config, ready).serve(listeners))
 
 
 __all__ = ["STORE", "StartError", "listen", "open_services", "serve"]

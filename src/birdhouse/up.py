@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from birdhouse.http.context import Services
-from birdhouse.ingest import Landing
+from birdhouse.ingest import FileFormat, Landing
 from birdhouse.project.folder import project_files, project_fixtures, project_secrets
 from birdhouse.workspace.resources import Pipe
 from birdhouse.workspace.sizes import NO_ROWS, table_sizes
@@ -42,7 +42,8 @@ def _load_fixtures(services: Services, workspace: Workspace, project: Path) -> l
         if sizes.get(datasource.table, NO_ROWS).rows:
             continue
         landing = Landing(workspace.database, datasource)
-        receipt = services.ingestion.append_file(landing, path, path.suffix.lstrip("."))
+        format_: FileFormat = "csv" if path.suffix == ".csv" else "ndjson"
+        receipt = services.ingestion.append_file(landing, path, format_)
         line = f"Loaded {receipt.successful_rows} rows into {name}"
         if receipt.quarantined_rows:
             line += f" ({receipt.quarantined_rows} in {name}_quarantine)"

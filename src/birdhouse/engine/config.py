@@ -8,12 +8,39 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 DEDUPLICATION_WINDOW = 10_000
 """Inserts per table whose deduplication tokens ClickHouse remembers."""
 
+READER = "reader"
+"""The role of statements that come from outside: it reads workspaces, and nothing else."""
+
+READABLE = ("ws_*", "service")
+"""The databases, by name or by prefix, that the role may read."""
+
+_USERS = """<clickhouse>
+    <profiles><default/></profiles>
+    <quotas><default/></quotas>
+    <users>
+        <default>
+            <password></password>
+            <networks><ip>::/0</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <grants><query>GRANT owner</query><query>GRANT {reader}</query></grants>
+        </default>
+    </users>
+    <roles>
+        <owner><grants><query>GRANT ALL ON *.* WITH GRANT OPTION</query></grants></owner>
+        <{reader}><grants>{grants}</grants></{reader}>
+    </roles>
+</clickhouse>
+"""
+
 _CONFIG = """<clickhouse>
     <timezone>UTC</timezone>
+    <users_config>{users}</users_config>
     <mlock_executable>false</mlock_executable>
     <max_server_memory_usage>{memory}</max_server_memory_usage>
     <mark_cache_size>268435456</mark_cache_size>
@@ -30,4 +57,14 @@ def write_config(path: Path) -> None:
     """Write the configuration for this machine: at most half of its memory, all of its cores."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cores = max(2, os.cpu_count() or 2)
-    path.write_text(_CONFIG.format(memory=total // 2, cores=cores, window=DEDUPLICATION_WINDOW))
+    users = path.with_suffix(".users.xml")
+    grants = "".join(f"<query>GRANT SELECT ON {name}.*</query>" for name in READABLE)
+    users.write_text(_USERS.format(reader=READER, grants=grants))
+    path.write_text(
+        _CONFIG.format(
+            users=escape(str(users.absolute())),
+            memory=total // 2,
+            cores=cores,
+            window=DEDUPLICATION_WINDOW,
+        )
+    )

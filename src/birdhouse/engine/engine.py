@@ -26,6 +26,7 @@ import chdb
 from birdhouse.engine.config import write_config
 from birdhouse.engine.deduplication import forget_unfinished
 from birdhouse.engine.quoting import quote_text
+from birdhouse.engine.reading import become_reader, check_reading, parameter_texts
 from birdhouse.errors import EngineError
 
 Settings = Mapping[str, int | float | str]
@@ -102,6 +103,8 @@ class Engine:
         self._path = str(folder)
         self._idle: defaultdict[str, list[tuple[str, Any]]] = defaultdict(list)
         self._running: dict[str, str] = {}
+        self._killed: set[str] = set()
+        """Connections that a KILL is under way for: it must not meet their next statement."""
         self._tags = itertools.count(1)
         self._lock = threading.Lock()
         try:
@@ -118,20 +121,27 @@ class Engine:
         params: Mapping[str, str] | None = None,
         tag: str = "",
     ) -> Result:
-        """Run one reading statement in a connection that cannot write, set or see files.
+        """Run exactly one reading statement, in a connection that can do nothing else.
 
-        `tag` names the statement for `kill`. `params` are ClickHouse query parameters.
+        `tag` names the statement for `kill`. `params` are ClickHouse query parameters: name and
+        value, the value as it is.
         """
-        return self._run(sql, fmt, {**(settings or {}), "readonly": 1}, params, tag)
+        texts = parameter_texts(params or {})
+        with self._connection({**(settings or {}), "readonly": 1}, tag) as connection:
+            check_reading(connection, sql, texts)
+            return Result(connection.query(sql, fmt, params=texts))
 
     def execute(self, sql: str, *, settings: Settings | None = None, tag: str = "") -> Result:
         """Run one statement that may change data or schema."""
-        return self._run(sql, "Null", settings or {}, None, tag)
+        with self._connection(settings or {}, tag) as connection:
+            return Result(connection.query(sql, "Null"))
 
     def kill(self, tag: str) -> None:
         """Stop the running statement of that tag, if there is one; its caller gets error 394."""
         with self._lock:
             comment = self._running.get(tag)
+            if comment is not None:
+                self._killed.add(comment)
         if comment is not None:
             self.execute(f"KILL QUERY WHERE Settings['log_comment'] = {quote_text(comment)} ASYNC")
 
@@ -148,24 +158,23 @@ class Engine:
             connection.close()
         self._keeper.close()
 
-    def _run(
-        self, sql: str, fmt: str, settings: Settings, params: Mapping[str, str] | None, tag: str
-    ) -> Result:
-        with self._connection(settings, tag) as connection:
-            return Result(connection.query(sql, fmt, params=params or {}))
-
     @contextmanager
     def _connection(self, settings: Settings, tag: str) -> Iterator[Any]:
         key = "&".join(f"{name}={quote(str(value))}" for name, value in sorted(settings.items()))
         with self._lock:
             pool = self._idle[key]
+            fresh = not pool
+            connection: Any
             comment, connection = pool.pop() if pool else (f"birdhouse-{next(self._tags)}", None)
             if tag:
                 self._running[tag] = comment
+        killed = False
         try:
-            if connection is None:
+            if fresh:
                 connection = chdb.connect(f"{self._path}?{key}&log_comment={comment}")
             try:
+                if fresh and "readonly" in settings:
+                    become_reader(connection)
                 yield connection
             except BaseException:
                 connection.close()
@@ -173,11 +182,12 @@ class Engine:
         except RuntimeError as error:
             raise engine_error(str(error)) from None
         finally:
-            if tag:
-                with self._lock:
-                    self._running.pop(tag, None)
+            with self._lock:
+                self._running.pop(tag, None)
+                killed = comment in self._killed
+                self._killed.discard(comment)
         with self._lock:
-            keep = len(self._idle[key]) < _IDLE_CONNECTIONS
+            keep = not killed and len(self._idle[key]) < _IDLE_CONNECTIONS
             if keep:
                 self._idle[key].append((comment, connection))
         if not keep:

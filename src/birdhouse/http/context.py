@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from birdhouse.engine import Engine
 from birdhouse.errors import BadRequest, Forbidden, PayloadTooLarge
-from birdhouse.ingest import Ingestion
+from birdhouse.ingest import Ingestion, RemoteLimits
 from birdhouse.project.deploy import Deployer
 from birdhouse.query import Limits, Scope
 from birdhouse.workspace.tokens import INVALID, Access
@@ -66,6 +66,7 @@ class Services(NamedTuple):
     deployer: Deployer
     threads: ThreadPoolExecutor
     limits: Limits
+    remote: RemoteLimits
     version: str
 
 

@@ -1,8 +1,7 @@
-"""Data Sources API: what there is, and rows in by file."""
+"""Data Sources API: what there is."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,28 +10,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from birdhouse.engine import quote_name
-from birdhouse.errors import BadRequest, BirdhouseError, Forbidden
+from birdhouse.errors import Forbidden
 from birdhouse.http.context import (
-    PUBLIC_URL,
     Caller,
+    Services,
     answer,
     caller,
     run,
     services,
     text_answer,
 )
-from birdhouse.http.spool import spooled_body
-from birdhouse.ingest import Landing
-from birdhouse.workspace.jobs import Job
-from birdhouse.workspace.resources import DataSource, utc_now
+from birdhouse.workspace.resources import DataSource
 from birdhouse.workspace.sizes import NO_ROWS, TableSize, table_sizes
 from birdhouse.workspace.workspaces import Workspace
 
 ONLY_BY_DEPLOYMENT = (
     "Adding or modifying data sources to this workspace can only be done via deployments"
 )
-IMPORT_LIMIT = 500 * 1000 * 1000
-_FORMATS = ("csv", "ndjson", "parquet")
 
 
 def _report(
@@ -112,18 +106,23 @@ def _may_see(who: Caller, datasource: DataSource) -> bool:
     return who.access.may_read_datasource(name, id) or who.access.may_append(name, id)
 
 
-def _readable(request: Request) -> tuple[Workspace, DataSource]:
+def _readable(request: Request) -> tuple[Caller, DataSource]:
     who = caller(request)
     datasource = who.workspace.datasource(request.path_params["name"])
     if not _may_see(who, datasource):
         raise Forbidden(f"Not enough permissions for resource '{datasource.name}'")
-    return who.workspace, datasource
+    return who, datasource
+
+
+def datasource_report(services: Services, who: Caller, datasource: DataSource) -> dict[str, Any]:
+    """The data source as the API shows it."""
+    sizes = table_sizes(services.engine, who.workspace.database)
+    return _report(who.workspace, datasource, sizes)
 
 
 async def get_datasource(request: Request) -> Response:
-    workspace, datasource = _readable(request)
-    sizes = await run(request, table_sizes, services(request).engine, workspace.database)
-    return answer(_report(workspace, datasource, sizes))
+    who, datasource = _readable(request)
+    return answer(await run(request, datasource_report, services(request), who, datasource))
 
 
 async def datasource_file(request: Request) -> Response:
@@ -138,65 +137,10 @@ async def change_structure(request: Request) -> Response:
     raise Forbidden(ONLY_BY_DEPLOYMENT)
 
 
-async def append(request: Request) -> Response:
-    """Import the file in the body; the answer is a job that is over already."""
-    workspace, access = caller(request)
-    datasource = workspace.datasource(request.path_params["name"])
-    access.require_append(datasource.name, datasource.id)
-    format_ = request.query_params.get("format", "csv")
-    if format_ not in _FORMATS:
-        raise BadRequest(f"Unknown format '{format_}': use one of {', '.join(_FORMATS)}")
-    job = Job(
-        kind="import",
-        status="working",
-        started_at=utc_now(),
-        detail={
-            "mode": "append",
-            "import_id": str(uuid.uuid4()),
-            "datasource": {"id": datasource.id, "name": datasource.name},
-        },
-    )
-    ingestion = services(request).ingestion
-    landing = Landing(workspace.database, datasource)
-    async with spooled_body(request, IMPORT_LIMIT) as (path, encoding):
-        try:
-            receipt = await run(
-                request, ingestion.append_file, landing, path, format_, encoding=encoding
-            )
-        except BirdhouseError as error:
-            job.status, job.error = "error", str(error)
-            workspace.save_job(job)
-            raise
-    job.status = "done"
-    job.detail |= {
-        "progress_percentage": 100,
-        "quarantine_rows": receipt.quarantined_rows,
-        "invalid_lines": 0,
-        "statistics": {"row_count": receipt.successful_rows},
-        "blocks": [
-            {
-                "block_id": job.id,
-                "process_return": [
-                    {
-                        "lines": receipt.successful_rows + receipt.quarantined_rows,
-                        "quarantine": receipt.quarantined_rows,
-                        "bytes": path.stat().st_size if path.exists() else 0,
-                    }
-                ],
-                "processing_time": 0,
-            }
-        ],
-    }
-    workspace.save_job(job)
-    return answer(job.report(PUBLIC_URL))
-
-
 routes = [
     Route("/v0/datasources", list_datasources),
-    Route("/v0/datasources", change_structure, methods=["POST"]),
     Route("/v0/datasources/{name}.datasource", datasource_file),
     Route("/v0/datasources/{name}", get_datasource),
     Route("/v0/datasources/{name}", change_structure, methods=["PUT", "DELETE"]),
     Route("/v0/datasources/{name}/alter", change_structure, methods=["POST"]),
-    Route("/v1/datasources/{name}/append", append, methods=["POST"]),
 ]

@@ -84,7 +84,8 @@ async def list_pipes(request: Request) -> Response:
         if node_attrs:
             report["nodes"] = [{key: n.get(key) for key in node_attrs} for n in report["nodes"]]
     if attrs:
-        reports = [{key: r.get(key) for key in {*attrs, "url"}} for r in reports]
+        wanted = {*attrs, "url"} | ({"nodes"} if node_attrs else set())
+        reports = [{key: report.get(key) for key in wanted} for report in reports]
     return answer({"pipes": reports})
 
 

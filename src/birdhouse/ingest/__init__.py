@@ -6,8 +6,29 @@
 from __future__ import annotations
 
 from birdhouse.ingest.compression import decompress
+from birdhouse.ingest.csvfile import Dialect
+from birdhouse.ingest.deletion import count_partitions, delete_rows, lightweight_delete, truncate
+from birdhouse.ingest.files import FileFormat
 from birdhouse.ingest.ingestion import Ingestion
 from birdhouse.ingest.landing import Landing, Receipt, Rejection
+from birdhouse.ingest.remote import RemoteLimits, fetch
+from birdhouse.ingest.replacement import replace_rows
 from birdhouse.ingest.rows import Format
 
-__all__ = ["Format", "Ingestion", "Landing", "Receipt", "Rejection", "decompress"]
+__all__ = [
+    "Dialect",
+    "FileFormat",
+    "Format",
+    "Ingestion",
+    "Landing",
+    "Receipt",
+    "Rejection",
+    "RemoteLimits",
+    "count_partitions",
+    "decompress",
+    "delete_rows",
+    "fetch",
+    "lightweight_delete",
+    "replace_rows",
+    "truncate",
+]

@@ -96,7 +96,7 @@ class Committer:
     def _store(self, requests: Sequence[Request]) -> dict[Request, PartlyIngested]:
         """Store a batch; the requests whose rows a view misses come back with their error."""
         batch = self._write(requests)
-        for repair in (self._recheck, self._reject_refused, None):
+        for attempt, repair in enumerate((self._recheck, self._reject_refused, None), 1):
             rows = _main(batch)
             if rows is None:
                 break
@@ -118,13 +118,15 @@ class Committer:
                     ) from error
                 if repair is None or not repair(requests):
                     raise _Unexplained(error) from error
-                batch = self._write(requests)
+                batch = self._write(requests, attempt)
         self._finish(batch)
         return {}
 
-    def _write(self, requests: Sequence[Request]) -> Batch:
+    def _write(self, requests: Sequence[Request], attempt: int = 0) -> Batch:
         """The batch of what the requests now hold, in the journal."""
-        token = new_ulid()
+        token = requests[0].token or new_ulid()
+        if attempt and requests[0].token:
+            token = f"{token}-{attempt}"
         landing, plan = requests[0].landing, requests[0].plan
         rows = [chunk for r in requests if r.rows.good for chunk in (r.rows.data, b"\n")]
         rejected = [line for r in requests for line in r.quarantined()]

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from birdhouse.engine import Engine
-from birdhouse.errors import BadRequest, EngineError
+from birdhouse.errors import BirdhouseError, EngineError
 from birdhouse.ingest.commit import Committer
-from birdhouse.ingest.compression import decompress
+from birdhouse.ingest.csvfile import Dialect
+from birdhouse.ingest.files import FileFormat
+from birdhouse.ingest.imports import FileImport, Imports, Progress
 from birdhouse.ingest.journal import Journal
 from birdhouse.ingest.landing import Landing, Receipt
 from birdhouse.ingest.queue import Queue
 from birdhouse.ingest.request import Request
-from birdhouse.ingest.rows import Format
+from birdhouse.ingest.rows import Format, json_source
 from birdhouse.ingest.statements import SETTINGS
+from birdhouse.ingest.ulid import new_ulid
 
 log = logging.getLogger("birdhouse.ingest")
+
+Resumed = Callable[[str, Receipt | BirdhouseError], None]
+"""Told of an import that a crash cut off: its id, and how it ended."""
 
 
 class Ingestion:
     """Appends rows to data sources. Methods may be called from any thread.
 
-    `folder` belongs to it alone. `current` gives the landing that took the place of another,
-    asked after a `hold`; None means that none did.
+    `folder` belongs to it alone. `current` gives the landing that took the place of another, asked
+    after a `hold`; without it, none ever does.
     """
 
     def __init__(
@@ -35,6 +42,7 @@ class Ingestion:
         folder: Path,
         *,
         current: Callable[[Landing], Landing] | None = None,
+        resumed: Resumed | None = None,
         workers: int = 4,
         max_queued_bytes: int = 256 * 1024 * 1024,
         max_batch_bytes: int = 16 * 1024 * 1024,
@@ -42,21 +50,25 @@ class Ingestion:
     ) -> None:
         self._engine = engine
         self._journal = Journal(folder)
-        self._committer = Committer(engine, self._journal, self._landing_now)
         self._current = current
+        self._resumed = resumed
         self._queue = Queue(
-            self._committer.commit, workers, max_queued_bytes, max_batch_bytes, max_batch_requests
+            Committer(engine, self._journal, self._landing_now).commit,
+            workers,
+            max_queued_bytes,
+            max_batch_bytes,
+            max_batch_requests,
         )
-
-    def _landing_now(self, request: Request) -> Landing:
-        if self._current is None or request.generation == self._queue.generation:
-            return request.landing
-        return self._current(request.landing)
+        self._imports = Imports(engine, folder, lambda request: self._put(request, wait=True))
+        self.spool = folder.absolute() / "spool"
+        """Where to put a file for `append_file`: only one in here is resumed after a crash."""
+        self.spool.mkdir(exist_ok=True)
 
     def replay(self) -> int:
         """Finish every batch that a crash left in flight; gives their number.
 
-        Call it once, before anything is appended.
+        Call it once, before anything is appended. Imports that were cut off go on in the
+        background.
         """
         count = 0
         for batch in self._journal.batches():
@@ -70,7 +82,27 @@ class Ingestion:
             else:
                 self._journal.remove(batch)
         self._journal.sweep()
+        interrupted = self._imports.interrupted()
+        spooled = {Path(task.path) for task in interrupted}
+        for path in self.spool.iterdir():
+            if path not in spooled:
+                path.unlink(missing_ok=True)
+        if interrupted:
+            threading.Thread(target=self._resume, args=(interrupted,), name="resume").start()
         return count
+
+    def _resume(self, interrupted: list[FileImport]) -> None:
+        for task in interrupted:
+            log.info("import %s goes on after %d blocks", task.id, task.blocks)
+            result: Receipt | BirdhouseError
+            try:
+                result = self._imports.run(task, resumable=True)
+            except BirdhouseError as error:
+                log.error("import %s: %s", task.id, error)
+                result = error
+            Path(task.path).unlink(missing_ok=True)
+            if self._resumed is not None:
+                self._resumed(task.id, result)
 
     def append(self, landing: Landing, body: bytes, format: Format = "auto") -> Future[Receipt]:
         """Append the JSON rows of a body.
@@ -83,26 +115,53 @@ class Ingestion:
         Takes time in proportion to the body, on the caller's thread. Raises `Unavailable` at
         once when too much waits already, and `BadRequest` when the schema has no JSONPaths.
         """
-        size = len(body)
-        self._queue.reserve(size)
+        self._queue.reserve(len(body))
         try:
             generation = self._queue.generation
-            request = Request(landing, body, format)
+            request = Request(landing, json_source(body, format))
             request.generation = generation
-            request.future.add_done_callback(lambda _: self._queue.release(size))
         except BaseException:
-            self._queue.release(size)
+            self._queue.release(len(body))
             raise
+        return self._put_reserved(request)
+
+    def append_file(
+        self,
+        landing: Landing,
+        path: Path,
+        format: FileFormat,
+        dialect: Dialect | None = None,
+        *,
+        import_id: str = "",
+        progress: Progress | None = None,
+    ) -> Receipt:
+        """Append the rows of a file, in blocks of some MB; blocks until they are stored.
+
+        Each block is atomic, the file is not: after an error the blocks before it are stored. The
+        file may be compressed with gzip or zstd: its first bytes say so. `progress` is told the
+        receipt so far after each block. A file in `spool` is imported to its end even if the
+        process dies, and then removed.
+
+        Raises `BadRequest` for a file that cannot be read, and whatever `append` raises.
+        """
+        id = import_id or new_ulid()
+        task = FileImport(id, landing, str(path.absolute()), format, dialect or Dialect())
+        return self._imports.run(task, progress, resumable=path.absolute().parent == self.spool)
+
+    def _put(self, request: Request, *, wait: bool) -> Future[Receipt]:
+        request.generation = self._queue.generation
+        self._queue.reserve(request.size, wait=wait)
+        return self._put_reserved(request)
+
+    def _put_reserved(self, request: Request) -> Future[Receipt]:
+        request.future.add_done_callback(lambda _: self._queue.release(request.size))
         self._queue.put(request)
         return request.future
 
-    def append_file(
-        self, landing: Landing, path: Path, format: str, encoding: str = ""
-    ) -> Receipt:
-        """Append the rows of a file, and wait for it. NDJSON only."""
-        if format != "ndjson":
-            raise BadRequest(f"Files in {format} cannot be imported yet: use ndjson")
-        return self.append(landing, decompress(path.read_bytes(), encoding)).result()
+    def _landing_now(self, request: Request) -> Landing:
+        if self._current is None or request.generation == self._queue.generation:
+            return request.landing
+        return self._current(request.landing)
 
     def hold(self) -> AbstractContextManager[None]:
         """Keep every insert waiting while the block runs, after those under way are committed."""

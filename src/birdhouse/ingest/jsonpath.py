@@ -49,3 +49,9 @@ def parse_jsonpath(path: str) -> tuple[Step, ...]:
             steps.append(_ESCAPE.sub(r"\1", key))
         at = match.end()
     return tuple(steps)
+
+
+def key_path(key: str) -> str:
+    """The JSONPath of a key of the document."""
+    escaped = key.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$['{escaped}']"

@@ -131,7 +131,8 @@ class Plan:
     """The way from JSON documents to rows of one schema.
 
     `structure` and `names` say how the engine reads the rows: `names` are the keys of the JSON
-    objects, in the order of `columns`, the table's columns.
+    objects, in the order of `columns`, the table's columns. `keys` are the keys of the targets, as
+    JSON text.
     """
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
@@ -147,11 +148,11 @@ class Plan:
         self.typed = self._typed(keys) if keys else None
         if self.typed is not None and keys:
             stored = [c for c in columns if c.name in keys]
-            self._keys = [encode(keys[t.name]) for t in self.targets]
+            self.keys = [encode(keys[t.name]) for t in self.targets]
         else:
             keys = {c.name: c.name for c in columns}
             stored = list(columns)
-            self._keys = [encode(t.name) for t in self.targets]
+            self.keys = [encode(t.name) for t in self.targets]
         self.columns = tuple(c.name for c in stored)
         self.names = tuple(keys[c.name] for c in stored)
         self.structure = ", ".join(_declare(c, keys[c.name]) for c in stored)
@@ -170,7 +171,7 @@ class Plan:
         except MISMATCHES as error:
             return self.reject_document(document, str(error))
         pairs, errors = [], []
-        for key, target, value in zip(self._keys, self.targets, values, strict=True):
+        for key, target, value in zip(self.keys, self.targets, values, strict=True):
             try:
                 taken = target.take(value)
             except MISMATCHES:
@@ -186,7 +187,7 @@ class Plan:
         """A row that `read` gave and that the engine refused for `reason`."""
         values = _decode_object(row)
         texts: dict[str, str | None] = {target.name: None for target in self.targets}
-        for key, target in zip(self._keys, self.targets, strict=True):
+        for key, target in zip(self.keys, self.targets, strict=True):
             value = values.get(_decode_key(key))
             if value is not None and bytes(value) != NULL:
                 texts[target.name] = text_of(bytes(value))

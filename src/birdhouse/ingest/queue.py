@@ -51,17 +51,23 @@ class Queue:
         self.generation = 0
         """Number of holds that have ended: tables may have been replaced since."""
 
-    def reserve(self, size: int) -> None:
-        """Make room for a request of `size` bytes. Raises `Unavailable` when there is none.
+    def reserve(self, size: int, *, wait: bool = False) -> None:
+        """Make room for a request of `size` bytes, or `wait` until there is some.
 
-        A request larger than the whole bound is let in when nothing else waits.
+        Raises `Unavailable`. A request larger than the whole bound is let in when nothing else
+        waits.
         """
         with self._lock:
+            if wait:
+                self._idle.wait_for(lambda: self._closed or self._has_room(size))
             if self._closed:
                 raise Unavailable("The server is shutting down")
-            if self._bytes and self._bytes + size > self._max_bytes:
+            if not self._has_room(size):
                 raise Unavailable("Too much data waits to be written: try again in a moment")
             self._bytes += size
+
+    def _has_room(self, size: int) -> bool:
+        return not self._bytes or self._bytes + size <= self._max_bytes
 
     def release(self, size: int) -> None:
         with self._lock:
@@ -113,7 +119,10 @@ class Queue:
         batch: list[Request] = []
         size = 0
         while waiting and len(batch) < self._batch_requests:
-            if batch and size + waiting[0].size > self._batch_bytes:
+            following = waiting[0]
+            if batch and not (
+                following.fits(batch[0]) and size + following.size <= self._batch_bytes
+            ):
                 break
             request = waiting.popleft()
             # False when the client went away: nothing of its request has been written yet.

@@ -6,37 +6,40 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from birdhouse.ingest.landing import ERROR_SAMPLE, Landing, Receipt
-from birdhouse.ingest.plan import Plan, Rejected, plan_for
+from birdhouse.ingest.plan import Plan, Rejected
 from birdhouse.ingest.quarantine import quarantine_row
-from birdhouse.ingest.rows import Format, Rows, read_documents, read_rows, split_documents
+from birdhouse.ingest.rows import Rows, Source, read_documents, split_documents
 from birdhouse.ingest.ulid import new_ulid
 
 
 class Request:
-    """One body on its way into a table. Owned by one thread at a time, handed on by the queue."""
+    """Rows on their way into a table. Owned by one thread at a time, handed on by the queue.
 
-    __slots__ = (
-        "_body", "_format", "future", "generation", "import_id", "landing", "plan", "rows", "size",
-        "time",
-    )  # fmt: skip
+    A request with a `token` is a batch of its own, and one that was stored before under that token
+    is not stored again.
+    """
 
-    def __init__(self, landing: Landing, body: bytes, format_: Format) -> None:
-        self.landing = landing
-        self.plan: Plan = plan_for(landing.datasource.columns)
-        self.import_id = new_ulid()
+    def __init__(
+        self, landing: Landing, source: Source, *, import_id: str = "", token: str = ""
+    ) -> None:
+        self.import_id = import_id or new_ulid()
+        self.token = token
         self.time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        self.size = len(body)
         self.future: Future[Receipt] = Future()
         self.generation = 0
-        self._body = body
-        self._format: Format = format_
-        self.rows: Rows = read_rows(self.plan, body, format_)
+        self._source = source
+        self.size = source.size
+        self.move(landing)
 
     def move(self, landing: Landing) -> None:
-        """Read the body again, for a table that took the place of the first."""
+        """Read the rows for a table: the first one, or what took its place."""
         self.landing = landing
-        self.plan = plan_for(landing.datasource.columns)
-        self.rows = read_rows(self.plan, self._body, self._format)
+        self.plan: Plan = self._source.plan(landing.datasource.columns)
+        self.rows: Rows = self._source.read(self.plan)
+
+    def fits(self, other: Request) -> bool:
+        """Whether the two can be stored as one batch."""
+        return self.plan is other.plan and not self.token and not other.token
 
     def documents(self) -> list[bytes]:
         """The good rows, one by one."""

@@ -7,12 +7,14 @@ as it was sent; only what needs it is written anew.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from birdhouse.ingest.plan import Plan, Rejected
+from birdhouse.ingest.plan import Plan, Rejected, plan_for
 from birdhouse.ingest.typed import REFUSALS
+from birdhouse.workspace.resources import Column
 
 Format = Literal["auto", "ndjson", "json"]
 """`json` takes an array as several rows; `ndjson` and `auto` are the same: whole documents one
@@ -33,6 +35,19 @@ class Rows(NamedTuple):
     rejected: tuple[Rejected, ...]
     checked: bool
     """Whether every value was read and written anew: there is nothing more to find out."""
+
+
+class Source(NamedTuple):
+    """Rows as they were sent: what reads them, and by which plan for a table of these columns."""
+
+    size: int
+    """Bytes, decompressed."""
+    plan: Callable[[tuple[Column, ...]], Plan]
+    read: Callable[[Plan], Rows]
+
+
+def json_source(body: bytes, format_: Format) -> Source:
+    return Source(len(body), plan_for, lambda plan: read_rows(plan, body, format_))
 
 
 def read_rows(plan: Plan, body: bytes, format_: Format) -> Rows:

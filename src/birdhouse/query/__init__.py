@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from birdhouse.query.conditions import count_rows, plan_condition
 from birdhouse.query.formats import Format, format_named
 from birdhouse.query.plan import Plan, Scope, plan_pipe, plan_sql
 from birdhouse.query.run import Answer, Limits, run
@@ -12,7 +13,9 @@ __all__ = [
     "Limits",
     "Plan",
     "Scope",
+    "count_rows",
     "format_named",
+    "plan_condition",
     "plan_pipe",
     "plan_sql",
     "run",

@@ -20,7 +20,7 @@ from birdhouse.errors import BirdhouseError
 from birdhouse.ingest import Ingestion, Landing
 from birdhouse.workspace.resources import Column, DataSource
 
-DATABASE = "crash"
+DATABASE = "ws_crash"
 THREADS = 6
 
 EVENTS = DataSource(
@@ -37,27 +37,27 @@ EVENTS = DataSource(
 
 SCHEMA = [
     f"CREATE DATABASE {DATABASE} ENGINE = Atomic",
-    """CREATE TABLE crash.events (request String, id UInt64, day Date, text String)
+    """CREATE TABLE ws_crash.events (request String, id UInt64, day Date, text String)
        ENGINE = MergeTree PARTITION BY toYYYYMM(day) ORDER BY id""",
-    "CREATE TABLE crash.events_quarantine ("
+    "CREATE TABLE ws_crash.events_quarantine ("
     + ", ".join(f"{quote_name(c.name)} {c.type}" for c in EVENTS.quarantine_columns)
     + ") ENGINE = MergeTree ORDER BY insertion_date",
     # A view that copies, one that aggregates, one behind that, and one that is mostly empty.
-    """CREATE TABLE crash.copied (request String, id UInt64) ENGINE = MergeTree
+    """CREATE TABLE ws_crash.copied (request String, id UInt64) ENGINE = MergeTree
        PARTITION BY id % 3 ORDER BY id""",
-    """CREATE TABLE crash.requests (request String, rows UInt64)
+    """CREATE TABLE ws_crash.requests (request String, rows UInt64)
        ENGINE = SummingMergeTree ORDER BY request""",
-    """CREATE TABLE crash.total (one UInt8, rows SimpleAggregateFunction(sum, UInt64))
+    """CREATE TABLE ws_crash.total (one UInt8, rows SimpleAggregateFunction(sum, UInt64))
        ENGINE = AggregatingMergeTree ORDER BY one""",
-    "CREATE TABLE crash.rare (id UInt64) ENGINE = MergeTree ORDER BY id",
-    """CREATE MATERIALIZED VIEW crash.to_copied TO crash.copied
-       AS SELECT request, id FROM crash.events""",
-    """CREATE MATERIALIZED VIEW crash.to_requests TO crash.requests
-       AS SELECT request, count() AS rows FROM crash.events GROUP BY request""",
-    """CREATE MATERIALIZED VIEW crash.to_total TO crash.total
-       AS SELECT 1 AS one, sum(rows) AS rows FROM crash.requests GROUP BY one""",
-    """CREATE MATERIALIZED VIEW crash.to_rare TO crash.rare
-       AS SELECT id FROM crash.events WHERE id % 100 = 0""",
+    "CREATE TABLE ws_crash.rare (id UInt64) ENGINE = MergeTree ORDER BY id",
+    """CREATE MATERIALIZED VIEW ws_crash.to_copied TO ws_crash.copied
+       AS SELECT request, id FROM ws_crash.events""",
+    """CREATE MATERIALIZED VIEW ws_crash.to_requests TO ws_crash.requests
+       AS SELECT request, count() AS rows FROM ws_crash.events GROUP BY request""",
+    """CREATE MATERIALIZED VIEW ws_crash.to_total TO ws_crash.total
+       AS SELECT 1 AS one, sum(rows) AS rows FROM ws_crash.requests GROUP BY one""",
+    """CREATE MATERIALIZED VIEW ws_crash.to_rare TO ws_crash.rare
+       AS SELECT id FROM ws_crash.events WHERE id % 100 = 0""",
 ]
 
 
@@ -103,9 +103,9 @@ def compare(engine: Engine, folder: Path) -> list[str]:
         for line in path.read_text().splitlines() if path.exists() else []:
             request, good, bad = line.split()
             known[request] = (int(good), int(bad))
-    stored = counted(engine, "SELECT request, count() FROM crash.events GROUP BY request")
+    stored = counted(engine, "SELECT request, count() FROM ws_crash.events GROUP BY request")
     rejected = counted(
-        engine, "SELECT request, count() FROM crash.events_quarantine GROUP BY request"
+        engine, "SELECT request, count() FROM ws_crash.events_quarantine GROUP BY request"
     )
     wrong = []
     for request, (good, bad) in sent.items():
@@ -116,19 +116,19 @@ def compare(engine: Engine, folder: Path) -> list[str]:
     unknown = (stored.keys() | rejected.keys()) - sent.keys()
     wrong += [f"{request}: never sent" for request in unknown]
     views = {
-        "copied": "SELECT request, count() FROM crash.copied GROUP BY request",
-        "requests": "SELECT request, sum(rows) FROM crash.requests GROUP BY request",
+        "copied": "SELECT request, count() FROM ws_crash.copied GROUP BY request",
+        "requests": "SELECT request, sum(rows) FROM ws_crash.requests GROUP BY request",
     }
     for view, sql in views.items():
         in_view = counted(engine, sql)
         if in_view != stored:
             more, less = in_view - stored, stored - in_view
             wrong.append(f"{view}: {sum(more.values())} too many, {sum(less.values())} missing")
-    total = counted(engine, "SELECT 1, sum(rows) FROM crash.total")
+    total = counted(engine, "SELECT 1, sum(rows) FROM ws_crash.total")
     if total["1"] != sum(stored.values()):
         wrong.append(f"total: {total['1']} instead of {sum(stored.values())}")
-    rare = counted(engine, "SELECT 1, count() FROM crash.rare")["1"]
-    expected = counted(engine, "SELECT 1, count() FROM crash.events WHERE id % 100 = 0")["1"]
+    rare = counted(engine, "SELECT 1, count() FROM ws_crash.rare")["1"]
+    expected = counted(engine, "SELECT 1, count() FROM ws_crash.events WHERE id % 100 = 0")["1"]
     if rare != expected:
         wrong.append(f"rare: {rare} instead of {expected}")
     return wrong
@@ -165,7 +165,7 @@ def append_forever(ingestion: Ingestion, folder: Path, seed: int) -> None:
 
 def main(folder: Path, check: bool) -> None:
     engine = Engine(folder / "clickhouse")
-    if "crash" not in engine.query("SHOW DATABASES", "TSV").text().split():
+    if DATABASE not in engine.query("SHOW DATABASES", "TSV").text().split():
         for sql in SCHEMA:
             engine.execute(sql)
     ingestion = Ingestion(engine, folder / "ingest")

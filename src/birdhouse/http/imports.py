@@ -1,0 +1,229 @@
+"""Data Sources API: files in, by append or replace, as the v0 and the v1 routes have it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from birdhouse.errors import BadRequest, Forbidden
+from birdhouse.http.background import start_job
+from birdhouse.http.context import (
+    PUBLIC_URL,
+    Caller,
+    answer,
+    caller,
+    query_values,
+    run,
+    scope_of,
+    services,
+)
+from birdhouse.http.datasources import ONLY_BY_DEPLOYMENT, datasource_report
+from birdhouse.http.spool import spool
+from birdhouse.ingest import Dialect, FileFormat, Landing, Receipt, fetch, replace_rows
+from birdhouse.query import plan_condition
+from birdhouse.workspace.jobs import Job
+from birdhouse.workspace.resources import DataSource
+
+IMPORT_LIMIT = 500 * 1000 * 1000
+_FORMATS: dict[str, FileFormat] = {"csv": "csv", "ndjson": "ndjson", "parquet": "parquet"}
+_DIALECT = {
+    "dialect_delimiter": "delimiter",
+    "dialect_new_line": "newline",
+    "dialect_escapechar": "escape",
+}
+
+
+class _Import:
+    """One import: where the file comes from, and what is to be done with its rows."""
+
+    def __init__(self, request: Request, who: Caller, datasource: DataSource, mode: str) -> None:
+        values = query_values(request)
+        format_ = str(values.get("format", "csv"))
+        if format_ not in _FORMATS:
+            raise BadRequest(f"Unknown format '{format_}': use one of {', '.join(_FORMATS)}")
+        self.services = services(request)
+        self.datasource = datasource
+        self.landing = Landing(who.workspace.database, datasource)
+        self.mode = mode
+        self.format = _FORMATS[format_]
+        self.dialect = _dialect(values)
+        self.condition = str(values.get("replace_condition", ""))
+        if self.condition:
+            plan_condition(datasource.name, self.condition, scope_of(who, {}, own_rights=False))
+        self.path = Path()
+
+    def load(self, landing: Landing) -> Receipt:
+        append_file = self.services.ingestion.append_file
+        return append_file(landing, self.path, self.format, self.dialect)
+
+    def run(self) -> Receipt:
+        if self.mode != "replace":
+            return self.load(self.landing)
+        engine, hold = self.services.engine, self.services.ingestion.hold
+        return replace_rows(engine, hold, self.landing, self.load, self.condition)
+
+    def job(self) -> Job:
+        named = {"id": self.datasource.id, "name": self.datasource.name}
+        return Job(kind="import", detail={"mode": self.mode, "datasource": named})
+
+
+def _dialect(values: dict[str, Any]) -> Dialect | None:
+    given = {name: str(values[key]) for key, name in _DIALECT.items() if key in values}
+    return Dialect(**given) if given else None
+
+
+def _outcome(receipt: Receipt) -> dict[str, Any]:
+    lines = receipt.successful_rows + receipt.quarantined_rows
+    block = {"lines": lines, "quarantine": receipt.quarantined_rows, "bytes": receipt.bytes}
+    return {
+        "import_id": receipt.import_id,
+        "progress_percentage": 100,
+        "quarantine_rows": receipt.quarantined_rows,
+        "invalid_lines": 0,
+        "statistics": {"row_count": receipt.successful_rows, "bytes": receipt.bytes},
+        "blocks": [
+            {"block_id": receipt.import_id, "process_return": [block], "processing_time": 0}
+        ],
+    }
+
+
+def _require_rights(who: Caller, datasource: DataSource, mode: str) -> None:
+    """Replacing deletes rows, which a token that may append must not."""
+    if mode == "replace":
+        who.access.require_admin()
+    else:
+        who.access.require_append(datasource.name, datasource.id)
+
+
+async def import_v1(request: Request) -> Response:
+    """`/v1/datasources/X/append` and `/replace`: always a job."""
+    who = caller(request)
+    datasource = who.workspace.datasource(request.path_params["name"])
+    mode = request.url.path.rpartition("/")[2]
+    _require_rights(who, datasource, mode)
+    return await _import_as_job(request, who, datasource, mode)
+
+
+async def import_v0(request: Request) -> Response:
+    """`/v0/datasources?name=X&mode=append`: a job with `url`, otherwise done when answered."""
+    who = caller(request)
+    values = query_values(request)
+    mode = str(values.get("mode", "create"))
+    name = str(values.get("name", ""))
+    known = name in who.workspace.resources.datasources
+    if mode not in ("append", "replace") or not known:
+        raise Forbidden(ONLY_BY_DEPLOYMENT)
+    datasource = who.workspace.datasource(name)
+    _require_rights(who, datasource, mode)
+    if "url" in values:
+        return await _import_as_job(request, who, datasource, mode)
+    task = _Import(request, who, datasource, mode)
+    with tempfile.TemporaryDirectory(prefix="birdhouse-") as folder:
+        task.path = Path(folder) / "rows"
+        sent_url = await _receive(request, task)
+        if sent_url:
+            return await _start_url_job(request, who, task, sent_url)
+        receipt = await run(request, task.run)
+    error: str | bool = False
+    if receipt.quarantined_rows:
+        rows = "row" if receipt.quarantined_rows == 1 else "rows"
+        count = f"{receipt.quarantined_rows} {rows} in quarantine"
+        error = f"There was an error with file contents: {count}."
+    return answer(
+        {
+            "datasource": await run(request, datasource_report, task.services, who, datasource),
+            "import_id": receipt.import_id,
+            "invalid_lines": 0,
+            "quarantine_rows": receipt.quarantined_rows,
+            "error": error,
+        }
+    )
+
+
+async def _import_as_job(
+    request: Request, who: Caller, datasource: DataSource, mode: str
+) -> Response:
+    task = _Import(request, who, datasource, mode)
+    url = request.query_params.get("url", "")
+    if url:
+        return await _start_url_job(request, who, task, url)
+    folder = tempfile.TemporaryDirectory(prefix="birdhouse-")
+    try:
+        task.path = Path(folder.name) / "rows"
+        await _receive(request, task)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+    def work() -> dict[str, Any]:
+        with folder:
+            return _outcome(task.run())
+
+    job = await start_job(request, who.workspace, task.job(), work)
+    return answer(job.report(PUBLIC_URL))
+
+
+async def _start_url_job(request: Request, who: Caller, task: _Import, url: str) -> Response:
+    def work() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="birdhouse-") as folder:
+            task.path = Path(folder) / "rows"
+            fetch(url, task.path, task.services.remote)
+            return _outcome(task.run())
+
+    job = task.job()
+    job.detail["url"] = url.partition("?")[0]
+    job = await start_job(request, who.workspace, job, work)
+    return answer(job.report(PUBLIC_URL))
+
+
+async def _receive(request: Request, task: _Import) -> str:
+    """Put the file of the body where the import reads it; the `url` that a form has instead."""
+    type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if type_ not in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        await spool(request.stream(), task.path, IMPORT_LIMIT)
+        return ""
+    if type_ == "application/x-www-form-urlencoded":
+        # curl's default for any body: rows are rows, unless the form has a url.
+        await spool(request.stream(), task.path, IMPORT_LIMIT)
+        head = task.path.read_bytes()[:8192]
+        return _form_url(head)
+    async with request.form(max_part_size=IMPORT_LIMIT) as form:
+        for part in form.values():
+            if isinstance(part, UploadFile):
+                await spool(_chunks(part), task.path, IMPORT_LIMIT)
+                return ""
+        for field in ("csv", "ndjson", "data"):
+            text = form.get(field)
+            if isinstance(text, str):
+                task.path.write_text(text)
+                return ""
+        url = form.get("url")
+        if isinstance(url, str):
+            return url
+    raise BadRequest("The request has no file: send it as the body, as a form part, or as url=")
+
+
+def _form_url(body: bytes) -> str:
+    if not body.startswith(b"url="):
+        return ""
+    return parse_qs(body.decode(errors="replace")).get("url", [""])[0]
+
+
+async def _chunks(part: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await part.read(1024 * 1024):
+        yield chunk
+
+
+routes = [
+    Route("/v0/datasources", import_v0, methods=["POST"]),
+    Route("/v1/datasources/{name}/append", import_v1, methods=["POST"]),
+    Route("/v1/datasources/{name}/replace", import_v1, methods=["POST"]),
+]
