@@ -7,7 +7,9 @@ import logging
 import shlex
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
@@ -25,13 +27,38 @@ _data_dir = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that keeps data, tokens and deployments.",
 )
-_clickhouse_port = click.option(
-    "--clickhouse-port",
-    type=int,
-    show_default=f"{_CLICKHOUSE_PORT} beside {_DEFAULT_PORT}, else a free one",
-    help="Port of the ClickHouse interface.",
+_server_options = (
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    _port,
+    click.option(
+        "--clickhouse-port",
+        type=int,
+        show_default=f"{_CLICKHOUSE_PORT} beside {_DEFAULT_PORT}, else a free one",
+        help="Port of the ClickHouse interface.",
+    ),
+    _data_dir,
+    click.option(
+        "--allow-private-urls",
+        is_flag=True,
+        help="Let imports by url reach this machine and private networks.",
+    ),
 )
-_host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+
+
+class _Options(NamedTuple):
+    """The options of `serve` and `up`."""
+
+    host: str
+    port: int
+    clickhouse_port: int | None
+    data_dir: Path
+    allow_private_urls: bool
+
+
+def _with_server_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_server_options):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,13 +69,10 @@ def main() -> None:
 
 
 @main.command()
-@_host
-@_port
-@_clickhouse_port
-@_data_dir
-def serve(host: str, port: int, clickhouse_port: int | None, data_dir: Path) -> None:
+@_with_server_options
+def serve(**options: Any) -> None:
     """Serve what the data dir holds; an empty one is an empty server."""
-    _run(host, port, clickhouse_port, data_dir, None, fixtures=False)
+    _run(_Options(**options), None, fixtures=False)
 
 
 @main.command()
@@ -56,20 +80,10 @@ def serve(host: str, port: int, clickhouse_port: int | None, data_dir: Path) -> 
     "project", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option("--no-fixtures", is_flag=True, help="Leave the tables empty.")
-@_host
-@_port
-@_clickhouse_port
-@_data_dir
-def up(
-    project: Path,
-    no_fixtures: bool,
-    host: str,
-    port: int,
-    clickhouse_port: int | None,
-    data_dir: Path,
-) -> None:
+@_with_server_options
+def up(project: Path, no_fixtures: bool, **options: Any) -> None:
     """Serve, deploy PROJECT into the default workspace and load its fixtures."""
-    _run(host, port, clickhouse_port, data_dir, project, fixtures=not no_fixtures)
+    _run(_Options(**options), project, fixtures=not no_fixtures)
 
 
 @main.command()
@@ -95,21 +109,14 @@ def env(port: int, data_dir: Path) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-def _run(
-    host: str,
-    port: int,
-    clickhouse_port: int | None,
-    data_dir: Path,
-    project: Path | None,
-    *,
-    fixtures: bool,
-) -> None:
+def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
     from birdhouse.errors import BirdhouseError, ProjectError
+    from birdhouse.ingest import RemoteLimits
     from birdhouse.server import StartError, listen, open_services, serve
     from birdhouse.up import bring_up, declared_tokens, try_lines
 
     def url(listener: socket.socket) -> str:
-        shown = "localhost" if host in ("127.0.0.1", "::1") else host
+        shown = "localhost" if options.host in ("127.0.0.1", "::1") else options.host
         return f"http://{shown}:{listener.getsockname()[1]}"
 
     def ready() -> None:
@@ -127,17 +134,21 @@ def _run(
             click.echo(f"  {line}")
         sys.stdout.flush()
 
+    clickhouse_port = options.clickhouse_port
     if clickhouse_port is None:
-        clickhouse_port = _CLICKHOUSE_PORT if port == _DEFAULT_PORT else 0
+        clickhouse_port = _CLICKHOUSE_PORT if options.port == _DEFAULT_PORT else 0
+    remote = RemoteLimits(private=options.allow_private_urls)
     try:
         with contextlib.ExitStack() as stack:
-            listener = stack.enter_context(listen(host, port))
+            listener = stack.enter_context(listen(options.host, options.port))
             try:
-                clickhouse = stack.enter_context(listen(host, clickhouse_port, "--clickhouse-port"))
+                clickhouse = stack.enter_context(
+                    listen(options.host, clickhouse_port, "--clickhouse-port")
+                )
             except StartError as error:
                 clickhouse = None
                 click.echo(f"birdhouse: There is no ClickHouse interface. {error}", err=True)
-            services = stack.enter_context(open_services(data_dir))
+            services = stack.enter_context(open_services(options.data_dir, remote))
             if project is not None:
                 for line in bring_up(services, project, fixtures=fixtures):
                     click.echo(line)

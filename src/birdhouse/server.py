@@ -81,7 +81,7 @@ def _current(workspaces: Workspaces) -> Callable[[Landing], Landing]:
 
 
 @contextlib.contextmanager
-def open_services(data_dir: Path) -> Iterator[Services]:
+def open_services(data_dir: Path, remote: RemoteLimits) -> Iterator[Services]:
     """The services on a data dir, with what a crash interrupted brought to an end.
 
     Raises `StartError` for a data dir that cannot be used.
@@ -108,7 +108,7 @@ def open_services(data_dir: Path) -> Iterator[Services]:
                 deployer,
                 threads,
                 Limits(),
-                RemoteLimits(),
+                remote,
                 __version__,
             )
     except PermissionError as error:

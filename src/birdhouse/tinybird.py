@@ -6,7 +6,8 @@ here as `BadRequest` or `CustomError`, what they return as plain dicts and strin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -17,7 +18,12 @@ from tinybird.datafile.parse_connection import parse_connection
 from tinybird.datafile.parse_datasource import parse_datasource
 from tinybird.datafile.parse_pipe import parse_pipe
 from tinybird.sql_template import (
+    Expression,
     SQLTemplateCustomError,
+    SQLTemplateException,
+    Symbol,
+    column,
+    expression_wrapper,
     get_template_and_variables,
     get_used_tables_in_template,
     get_var_names_and_types,
@@ -33,10 +39,13 @@ Table = tuple[str, str]
 
 
 class Rendered(NamedTuple):
-    """A template's SQL, and the execution hints that it set (`max_threads`, `cache_ttl`, ...)."""
+    """A template's SQL, and what else it asked for."""
 
     sql: str
     hints: dict[str, Any]
+    """How to execute it: `max_threads`, `cache_ttl`, ..."""
+    secrets: frozenset[str]
+    """The secrets that it used through `tb_secret`."""
 
 
 # --- datafiles ---------------------------------------------------------------------------------
@@ -110,23 +119,100 @@ def _template_error(error: Exception) -> BirdhouseError:
     return BadRequest(str(error))
 
 
+_SECRET = re.compile(r"\{(.+): String\}", re.DOTALL)
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
+_INTERNAL = frozenset({"tb_secrets", "tb_secret_dont_raise", "expression_wrapper", "xhtml_escape"})
+"""Names by which the template engine talks to itself: a request must not set them."""
+
+
 def render(
-    sql: str, variables: Mapping[str, Any], secrets: Iterable[str] = (), *, test: bool = False
+    sql: str,
+    variables: Mapping[str, Any],
+    secrets: Mapping[str, str] | None = None,
+    *,
+    test: bool = False,
 ) -> Rendered:
     """Render a template (`sql` with its `%`) with request parameters.
 
-    `secrets` are the names that `tb_secret` may use; they come out as query parameters. `test`
-    fills in placeholders for absent parameters, as a build does to check the SQL.
+    `secrets` maps the names that `tb_secret` may use to those of the query parameters that stand
+    for them. `test` fills in placeholders for absent parameters and secrets, as a build does to
+    check the SQL.
     """
+    given = {
+        name: value
+        for name, value in variables.items()
+        if name not in _INTERNAL and not name.startswith(("_tt_", "__"))
+    }
+    names = secrets or {}
+    local = {
+        "expression_wrapper": _printer(names, test=test),
+        "columns": _columns,
+        "table": _table,
+        "TABLE": _table,
+    }
     try:
-        text, hints, _ = render_sql_template(
-            _template_body(sql), dict(variables), secrets=list(secrets), test_mode=test
+        text, results, _ = render_sql_template(
+            _template_body(sql), given, list(names), test, local_variables=local
         )
     except RecursionError:
         raise BadRequest("Template Syntax Error: the template is nested too deeply") from None
     except Exception as error:  # a template is a program: anything may come out of it
         raise _template_error(error) from None
-    return Rendered(text, dict(hints))
+    return Rendered(text, dict(results), frozenset(results.ch_params))
+
+
+def _printer(secrets: Mapping[str, str], *, test: bool) -> Callable[..., Any]:
+    """What every `{{ }}` goes through: it prints values so that they stay values.
+
+    The package's own prints lists and objects as Python does and leaves comments open, by which
+    a parameter could become SQL.
+    """
+
+    def printed(value: Any, name: str, escape_arrays: bool = False) -> Any:
+        if isinstance(value, list | tuple | set | dict):
+            return _literal(value)
+        if isinstance(value, Expression) and value.startswith("-- "):
+            return f"-- {' '.join(value[3:].split())}\n"
+        if isinstance(value, Symbol) and (match := _SECRET.fullmatch(str(value))):
+            return "''" if test else f"{{{secrets[match[1]]}: String}}"
+        return expression_wrapper(value, name)
+
+    return printed
+
+
+def _literal(value: Any) -> str:
+    """A list or an object as ClickHouse writes it."""
+    if isinstance(value, dict):
+        pairs = (f"{_literal(str(key))}, {_literal(item)}" for key, item in value.items())
+        return f"map({', '.join(pairs)})"
+    if isinstance(value, list | tuple | set):
+        return f"[{', '.join(map(_literal, value))}]"
+    if value is None:
+        return "NULL"
+    return str(expression_wrapper(value, ""))
+
+
+def _table(name: Any, quote: str = "`") -> Symbol:
+    """`table(x)`: the name of one table, which no value can turn into more."""
+    text = str(name) if isinstance(name, str) else "placeholder"
+    if not _TABLE.fullmatch(text):
+        raise SQLTemplateException(f"Error validating '{text}' to a table name")
+    return Symbol(text)
+
+
+def _columns(names: Any, default: str | None = None, fn: str | None = None) -> Expression:
+    """`columns(x, fn=)`: a list of columns; the names that `fn` gives its results are quoted."""
+    listed = names if isinstance(names, str) else default
+    if listed is None:
+        raise SQLTemplateException(
+            "Missing columns() default value, use `columns(column_names, 'default_column_name')`"
+        )
+    quoted = [str(column(name.strip(), name.strip())) for name in listed.split(",")]
+    if fn is None:
+        return Expression(",".join(quoted))
+    if not fn.isidentifier():
+        raise SQLTemplateException(f"'{fn}' is not a valid function")
+    return Expression(",".join(f"{fn}({name}) as {name}" for name in quoted))
 
 
 @lru_cache(maxsize=2048)
@@ -161,8 +247,11 @@ def tables_in_template(sql: str) -> list[str]:
 # --- SQL ---------------------------------------------------------------------------------------
 
 
+_CONTACT = ". Contact support@tinybird.co if you require access to this feature"
+
+
 def _toolset_error(error: ValueError) -> BadRequest:
-    text = str(error).removeprefix("DB::Exception: ")
+    text = str(error).removeprefix("DB::Exception: ").removesuffix(_CONTACT)
     return BadRequest(f"[Error] {text}")
 
 

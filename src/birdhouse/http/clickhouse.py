@@ -34,6 +34,8 @@ from birdhouse.workspace.tokens import READ_ALL
 
 SQL_LIMIT = 256 * 1024
 _BODY_LIMIT = 1024 * 1024
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "N": r"\N"}
 _TRAILING_NAME = re.compile(r"\.? \([A-Z0-9_]+\)$")
 _numbers = itertools.count(1)
 
@@ -80,9 +82,12 @@ class _Statement(NamedTuple):
 
     @property
     def params(self) -> dict[str, str]:
-        """ClickHouse query parameters: `param_x=1` fills `{x:UInt8}`."""
-        names = (name for name in self.values if name.startswith("param_"))
-        return {name.removeprefix("param_"): str(self.values[name]) for name in names}
+        """ClickHouse query parameters: `param_x=1` fills `{x:UInt8}`; values come escaped."""
+        return {
+            name.removeprefix("param_"): _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), str(value))
+            for name, value in self.values.items()
+            if name.startswith("param_")
+        }
 
 
 def create_clickhouse_app(services: Services) -> Starlette:

@@ -8,8 +8,6 @@ all; the one exception says so itself (`PartlyIngested`).
 from __future__ import annotations
 
 import logging
-import re
-import time
 from collections.abc import Callable, Sequence
 
 from birdhouse.engine import Engine
@@ -25,8 +23,9 @@ from birdhouse.ingest.journal import Batch, Insert, Journal
 from birdhouse.ingest.landing import Landing
 from birdhouse.ingest.refusal import find_refused
 from birdhouse.ingest.request import Request
-from birdhouse.ingest.statements import SETTINGS, insert_rejected, insert_rows
+from birdhouse.ingest.statements import insert_rejected, insert_rows, run_insert
 from birdhouse.ingest.ulid import new_ulid
+from birdhouse.ingest.views import complete_views, failed_view
 
 log = logging.getLogger("birdhouse.ingest")
 
@@ -41,9 +40,17 @@ _BUSY = {
     TOO_MANY_PARTS: "The table has too many parts: merges are behind",
 }
 _BUSY_RETRY = 5
-_VIEW = re.compile(r"while pushing to view (\S+?)(?: \([0-9a-f-]{36}\))?\.?(?: \(|$)")
-_PAUSES = (0.05, 0.2, 1.0)
-"""Seconds between the tries to complete the views of rows that are in the table already."""
+
+Lost = dict[Request, PartlyIngested]
+"""Requests whose rows are stored and missing from a view."""
+
+
+class _Unexplained(Exception):
+    """The engine failed on a batch, stored nothing of it, and no row alone is to blame."""
+
+    def __init__(self, error: EngineError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Committer:
@@ -58,18 +65,18 @@ class Committer:
 
     def commit(self, requests: list[Request]) -> None:
         """Store the rows of the requests, all for one table, and answer each of them."""
-        moved = []
+        together, moved = [], []
         for request in requests:
             try:
                 landing = self._current(request)
-                if landing != request.landing:
+                if request.goes_to(landing):
+                    together.append(request)
+                else:
                     request.move(landing)
                     moved.append(request)
             except Exception as error:
                 request.future.set_exception(error)
-        moved_ids = set(map(id, moved))
-        alike = [r for r in requests if id(r) not in moved_ids and not r.future.done()]
-        for group in (alike, *([request] for request in moved)):
+        for group in (together, *([request] for request in moved)):
             if group:
                 self._commit(group)
 
@@ -81,8 +88,8 @@ class Committer:
                 # One of them is the cause: alone, it spoils nobody else's.
                 for request in requests:
                     self._commit([request])
-                return
-            requests[0].future.set_exception(failure.error)
+            else:
+                requests[0].future.set_exception(failure.error)
         except Exception as error:
             for request in requests:
                 request.future.set_exception(error)
@@ -93,34 +100,28 @@ class Committer:
                 else:
                     request.future.set_result(request.receipt())
 
-    def _store(self, requests: Sequence[Request]) -> dict[Request, PartlyIngested]:
-        """Store a batch; the requests whose rows a view misses come back with their error."""
+    def _store(self, requests: Sequence[Request]) -> Lost:
+        """Store a batch, after up to two repairs when the engine refuses it."""
         batch = self._write(requests)
+        lost: Lost = {}
         for attempt, repair in enumerate((self._recheck, self._reject_refused, None), 1):
-            rows = _main(batch)
-            if rows is None:
+            if batch.rows is None:
                 break
             try:
-                self._insert(rows)
+                run_insert(self._engine, self._journal, batch.rows)
                 break
             except EngineError as error:
-                view = _VIEW.search(str(error))
+                view = failed_view(error)
                 if view is not None:
-                    lost = self._complete_views(rows, view[1], requests)
-                    self._finish(batch)
-                    return lost
+                    lost = self._complete(batch.rows, view, batch.id, requests)
+                    break
                 self._journal.remove(batch)
-                if error.code in _GONE:
-                    raise Unavailable("The Data Source is being replaced: try again") from error
-                if error.code in _BUSY:
-                    raise Unavailable(
-                        f"{_BUSY[error.code]}: nothing of the request was stored", _BUSY_RETRY
-                    ) from error
+                _raise_if_unavailable(error)
                 if repair is None or not repair(requests):
                     raise _Unexplained(error) from error
                 batch = self._write(requests, attempt)
         self._finish(batch)
-        return {}
+        return lost
 
     def _write(self, requests: Sequence[Request], attempt: int = 0) -> Batch:
         """The batch of what the requests now hold, in the journal."""
@@ -128,25 +129,21 @@ class Committer:
         if attempt and requests[0].token:
             token = f"{token}-{attempt}"
         landing, plan = requests[0].landing, requests[0].plan
-        rows = [chunk for r in requests if r.rows.good for chunk in (r.rows.data, b"\n")]
-        rejected = [line for r in requests for line in r.quarantined()]
-        inserts: list[Insert] = []
+        good = [chunk for r in requests if r.rows.good for chunk in (r.rows.data, b"\n")]
+        bad = [line for r in requests for line in r.quarantined()]
+        rows = rejected = None
         try:
-            if rows:
-                inserts.append(insert_rows(self._journal, token, landing, plan, rows))
-            if rejected:
-                inserts.append(insert_rejected(self._journal, token, landing, rejected))
+            if good:
+                rows = insert_rows(self._journal, token, landing, plan, good)
+            if bad:
+                rejected = insert_rejected(self._journal, token, landing, bad)
+            batch = Batch(token, rows, rejected)
+            if good or bad:
+                self._journal.write(batch)
         except BirdhouseError:
-            self._journal.remove(Batch(token, tuple(inserts)))
+            self._journal.remove(Batch(token, rows, rejected))
             raise
-        batch = Batch(token, tuple(inserts))
-        if inserts:
-            self._journal.write(batch)
         return batch
-
-    def _insert(self, insert: Insert, *, ignore_views: bool = False) -> None:
-        settings = SETTINGS | {"materialized_views_ignore_errors": 1} if ignore_views else SETTINGS
-        self._engine.execute(self._journal.statement(insert), settings=settings)
 
     def _recheck(self, requests: Sequence[Request]) -> bool:
         """Read what was only checked as a whole value by value."""
@@ -165,50 +162,59 @@ class Committer:
                 found = True
         return found
 
-    def _complete_views(
-        self, rows: Insert, view: str, requests: Sequence[Request]
-    ) -> dict[Request, PartlyIngested]:
-        """A view threw, behind the table: bring the rows to the table and all other views."""
-        for pause in (*_PAUSES, 0.0):
-            try:
-                self._insert(rows, ignore_views=True)
-                break
-            except EngineError as error:
-                log.warning("completing the views behind %s: %s", rows.table, error)
-                time.sleep(pause)
+    def _complete(self, rows: Insert, view: str, token: str, requests: Sequence[Request]) -> Lost:
+        """A view threw, behind the table: bring what can be brought to it and to the others."""
+
+        def insert_without(left_out: Request) -> Insert:
+            some = [r for r in requests if r is not left_out and r.rows.good]
+            chunks = [chunk for r in some for chunk in (r.rows.data, b"\n")]
+            landing, plan = requests[0].landing, requests[0].plan
+            file = f"{token}-{left_out.import_id}"
+            return insert_rows(self._journal, token, landing, plan, chunks, file)
+
+        suspects = [request for request in requests if request.rows.good]
+        guilty = complete_views(self._engine, self._journal, rows, suspects, insert_without)
         message = (
             f"The rows are stored, but the materialized view {view} failed on them and lacks them,"
             " as do the views behind it. Do not send them again"
         )
-        return {request: PartlyIngested(message) for request in requests}
+        return {request: PartlyIngested(message) for request in guilty}
 
     def _finish(self, batch: Batch) -> None:
         """Store the rejected rows and close the batch."""
-        for insert in batch.inserts:
-            if insert is _main(batch):
-                continue
+        if batch.rejected is not None:
             try:
-                self._insert(insert)
+                run_insert(self._engine, self._journal, batch.rejected)
             except EngineError as error:
                 if error.code not in _GONE:
                     # The good rows are stored, so there is no way back: the journal keeps the
                     # rejected ones for the next start.
-                    log.error("rows for %s wait for the next start: %s", insert.table, error)
-                    self._journal.write(Batch(batch.id, (insert,)))
+                    log.error("rejected rows wait for the next start: %s", error)
+                    self._journal.write(Batch(batch.id, None, batch.rejected))
                     return
-        if batch.inserts:
-            self._journal.remove(batch)
+        self._journal.remove(batch)
+
+    def replay(self, batch: Batch) -> None:
+        """Finish a batch that a crash left in flight. Nobody waits for an answer any more."""
+        try:
+            if batch.rows is not None:
+                try:
+                    run_insert(self._engine, self._journal, batch.rows)
+                except EngineError as error:
+                    if failed_view(error) is None:
+                        raise
+                    log.error("batch %s: %s", batch.id, error)
+                    complete_views(self._engine, self._journal, batch.rows, [], None)
+            self._finish(batch)
+        except EngineError as error:
+            path = self._journal.set_aside(batch)
+            log.error("the batch %s cannot be finished and is set aside: %s", path, error)
 
 
-def _main(batch: Batch) -> Insert | None:
-    """The INSERT into the table itself, None when all rows were rejected."""
-    first = batch.inserts[0] if batch.inserts else None
-    return first if first is not None and not first.quarantine else None
-
-
-class _Unexplained(Exception):
-    """The engine failed on a batch, stored nothing of it, and no row alone is to blame."""
-
-    def __init__(self, error: EngineError) -> None:
-        super().__init__(str(error))
-        self.error = error
+def _raise_if_unavailable(error: EngineError) -> None:
+    """Raise what tells the client to try again, if that is what helps."""
+    if error.code in _GONE and " of view " not in str(error):
+        raise Unavailable("The Data Source is being replaced: try again") from error
+    if error.code in _BUSY:
+        message = f"{_BUSY[error.code]}: nothing of the request was stored"
+        raise Unavailable(message, _BUSY_RETRY) from error

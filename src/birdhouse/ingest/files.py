@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 import msgspec
-import zstandard
 
 from birdhouse.engine import Engine, quote_text
 from birdhouse.errors import (
@@ -50,22 +49,20 @@ _PARQUET_OUT: dict[str, int | float | str] = {
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The file, decompressed when its first bytes say that it is gzip or zstd."""
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, decompressed when its first bytes say that it is gzip."""
     with path.open("rb") as file:
         start = file.read(4)
         file.seek(0)
+        if start == _ZSTD:
+            raise BadRequest("Files compressed with zstd are not supported: use gzip")
+        if not start.startswith(_GZIP):
+            yield file
+            return
         try:
-            if start.startswith(_GZIP):
-                with gzip.open(file) as unpacked:
-                    yield cast(BinaryIO, unpacked)
-            elif start == _ZSTD:
-                unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-                with unpacker.stream_reader(file, read_across_frames=True) as unpacked:
-                    yield cast(BinaryIO, unpacked)
-            else:
-                yield file
-        except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise BadRequest(f"The compressed file cannot be read: {error}") from None
 
 
@@ -83,14 +80,14 @@ def read_blocks(
     """
     match format_:
         case "ndjson":
-            with _opened(path) as file:
+            with opened(path) as file:
                 yield from _ndjson_blocks(file, plan_for)
         case "csv":
-            with _opened(path) as file:
+            with opened(path) as file:
                 yield from _csv_blocks(file, columns, dialect)
         case "parquet":
             try:
-                _unpack_parquet(engine, path, scratch)
+                unpack_parquet(engine, path, scratch)
                 with scratch.open("rb") as file:
                     names = _keys(file.readline())
                     file.seek(0)
@@ -161,7 +158,7 @@ def _parquet_paths(columns: tuple[Column, ...], names: frozenset[str]) -> tuple[
     return tuple(msgspec.structs.replace(column, jsonpath=path(column)) for column in columns)
 
 
-def _unpack_parquet(engine: Engine, path: Path, scratch: Path) -> None:
+def unpack_parquet(engine: Engine, path: Path, scratch: Path) -> None:
     """Write the rows of a Parquet file as NDJSON."""
     try:
         engine.execute(

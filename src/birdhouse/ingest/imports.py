@@ -22,6 +22,7 @@ from birdhouse.ingest.csvfile import Dialect
 from birdhouse.ingest.files import FileFormat, read_blocks
 from birdhouse.ingest.journal import disk_error
 from birdhouse.ingest.landing import ERROR_SAMPLE, Landing, Receipt
+from birdhouse.ingest.queue import ShuttingDown
 from birdhouse.ingest.request import Request
 
 log = logging.getLogger("birdhouse.ingest")
@@ -103,10 +104,16 @@ class Imports:
             collect(0)
             if failure is not None:
                 raise failure
-        except BirdhouseError:
+        except ShuttingDown:
+            # Like a crash: a resumable import goes on at the next start.
+            raise
+        except Exception as error:
             for future in waiting:
                 future.cancel()
             self._end(task)
+            if isinstance(error, BirdhouseError) and task.blocks:
+                stored = task.receipt.successful_rows
+                error.args = (f"{error} (the first {stored} rows of the file are stored)",)
             raise
         self._end(task)
         return task.receipt

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from birdhouse.engine import Engine
-from birdhouse.errors import BirdhouseError, EngineError
+from birdhouse.errors import BirdhouseError
 from birdhouse.ingest.commit import Committer
 from birdhouse.ingest.csvfile import Dialect
 from birdhouse.ingest.files import FileFormat
@@ -20,7 +20,6 @@ from birdhouse.ingest.landing import Landing, Receipt
 from birdhouse.ingest.queue import Queue
 from birdhouse.ingest.request import Request
 from birdhouse.ingest.rows import Format, json_source
-from birdhouse.ingest.statements import SETTINGS
 from birdhouse.ingest.ulid import new_ulid
 
 log = logging.getLogger("birdhouse.ingest")
@@ -48,12 +47,12 @@ class Ingestion:
         max_batch_bytes: int = 16 * 1024 * 1024,
         max_batch_requests: int = 10_000,
     ) -> None:
-        self._engine = engine
         self._journal = Journal(folder)
         self._current = current
         self._resumed = resumed
+        self._committer = Committer(engine, self._journal, self._landing_now)
         self._queue = Queue(
-            Committer(engine, self._journal, self._landing_now).commit,
+            self._committer.commit,
             workers,
             max_queued_bytes,
             max_batch_bytes,
@@ -73,14 +72,7 @@ class Ingestion:
         count = 0
         for batch in self._journal.batches():
             count += 1
-            try:
-                for insert in batch.inserts:
-                    self._engine.execute(self._journal.statement(insert), settings=SETTINGS)
-            except EngineError as error:
-                path = self._journal.set_aside(batch)
-                log.error("the batch %s cannot be finished and is set aside: %s", path, error)
-            else:
-                self._journal.remove(batch)
+            self._committer.replay(batch)
         self._journal.sweep()
         interrupted = self._imports.interrupted()
         spooled = {Path(task.path) for task in interrupted}
@@ -138,7 +130,7 @@ class Ingestion:
         """Append the rows of a file, in blocks of some MB; blocks until they are stored.
 
         Each block is atomic, the file is not: after an error the blocks before it are stored. The
-        file may be compressed with gzip or zstd: its first bytes say so. `progress` is told the
+        file may be compressed with gzip: its first bytes say so. `progress` is told the
         receipt so far after each block. A file in `spool` is imported to its end even if the
         process dies, and then removed.
 

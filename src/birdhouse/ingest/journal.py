@@ -32,18 +32,21 @@ _FULL_RETRY = 30
 class Insert(msgspec.Struct, frozen=True):
     """An INSERT; with a `file`, its quoted path stands between `head` and `tail`."""
 
-    table: str
     head: str
     file: str = ""
     tail: str = ""
-    quarantine: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What is done together; `id` sorts by time."""
+    """What is done together: the rows of a table, then the rejected ones. `id` sorts by time."""
 
     id: str
-    inserts: tuple[Insert, ...]
+    rows: Insert | None
+    rejected: Insert | None
+
+    @property
+    def files(self) -> list[str]:
+        return [insert.file for insert in (self.rows, self.rejected) if insert and insert.file]
 
 
 def disk_error(error: OSError) -> Unavailable:
@@ -81,7 +84,6 @@ class Journal:
         except OSError as error:
             with suppress(OSError):
                 unnamed.unlink(missing_ok=True)
-            self.remove_rows(batch)
             raise disk_error(error) from error
 
     def statement(self, insert: Insert) -> str:
@@ -91,14 +93,18 @@ class Journal:
 
     def remove(self, batch: Batch) -> None:
         """Take the batch out: it is done, or nothing of it is."""
-        (self.folder / f"{batch.id}{_BATCH}").unlink(missing_ok=True)
-        self.remove_rows(batch)
+        for name in (f"{batch.id}{_BATCH}", *batch.files):
+            try:
+                (self.folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                # Done again at the next start, it changes nothing.
+                log.error("%s stays in the journal: %s", name, error)
 
-    def remove_rows(self, batch: Batch) -> None:
-        for insert in batch.inserts:
-            if insert.file:
-                with suppress(OSError):
-                    (self.folder / insert.file).unlink(missing_ok=True)
+    def remove_rows(self, insert: Insert) -> None:
+        """Remove the file of an INSERT that is not part of a batch."""
+        if insert.file:
+            with suppress(OSError):
+                (self.folder / insert.file).unlink(missing_ok=True)
 
     def set_aside(self, batch: Batch) -> Path:
         """Keep a batch that cannot be finished for a person to look at."""
@@ -120,7 +126,7 @@ class Journal:
         for path in [*self.folder.glob(f"*{_BATCH}"), *self.folder.glob(f"*{_ASIDE}")]:
             with suppress(msgspec.MsgspecError):
                 batch = msgspec.json.decode(path.read_bytes(), type=Batch)
-                known |= {path.name, *(insert.file for insert in batch.inserts)}
+                known |= {path.name, *batch.files}
         for path in self.folder.glob("*.rows"):
             if path.name not in known:
                 path.unlink(missing_ok=True)

@@ -24,6 +24,10 @@ Lane = tuple[str, str]
 """Database and table."""
 
 
+class ShuttingDown(Unavailable):
+    """Nothing new is taken in."""
+
+
 class Queue:
     """Bounded by `max_bytes` of requests accepted and not answered yet."""
 
@@ -61,7 +65,7 @@ class Queue:
             if wait:
                 self._idle.wait_for(lambda: self._closed or self._has_room(size))
             if self._closed:
-                raise Unavailable("The server is shutting down")
+                raise ShuttingDown("The server is shutting down")
             if not self._has_room(size):
                 raise Unavailable("Too much data waits to be written: try again in a moment")
             self._bytes += size

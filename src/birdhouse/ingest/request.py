@@ -37,6 +37,11 @@ class Request:
         self.plan: Plan = self._source.plan(landing.datasource.columns)
         self.rows: Rows = self._source.read(self.plan)
 
+    def goes_to(self, landing: Landing) -> bool:
+        """Whether the rows were read for the table, as it is now."""
+        mine, other = self.landing.datasource, landing.datasource
+        return mine.table == other.table and mine.columns == other.columns
+
     def fits(self, other: Request) -> bool:
         """Whether the two can be stored as one batch."""
         return self.plan is other.plan and not self.token and not other.token

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from birdhouse.engine import quote_name, quote_text
+from birdhouse.engine import Engine, quote_name, quote_text
 from birdhouse.ingest.journal import Insert, Journal
 from birdhouse.ingest.landing import Landing
 from birdhouse.ingest.plan import Plan
@@ -42,14 +40,21 @@ INLINE_LIMIT = 64 * 1024
 
 
 def insert_rows(
-    journal: Journal, token: str, landing: Landing, plan: Plan, chunks: Sequence[bytes]
+    journal: Journal,
+    token: str,
+    landing: Landing,
+    plan: Plan,
+    chunks: Sequence[bytes],
+    file: str = "",
 ) -> Insert:
-    """The INSERT of good rows into the table. Raises `Unavailable`."""
-    table = quote_name(landing.database, landing.datasource.table)
+    """The INSERT of good rows into the table. Raises `Unavailable`.
+
+    `file` is the name, without an ending, of the file that the rows are written to if they are
+    many.
+    """
+    into = _into(landing.database, landing.datasource.table, plan.columns, token)
     inline = plan.names == plan.columns
-    return _insert(
-        journal, token, table, plan.columns, plan.names, plan.structure, chunks, inline=inline
-    )
+    return _insert(journal, into, plan.names, plan.structure, chunks, file or token, inline=inline)
 
 
 def insert_rejected(
@@ -59,35 +64,43 @@ def insert_rejected(
     columns = landing.datasource.quarantine_columns
     names = tuple(column.name for column in columns)
     structure = ", ".join(f"{quote_name(column.name)} {column.type}" for column in columns)
-    table = quote_name(landing.database, landing.datasource.quarantine)
-    insert = _insert(
-        journal, f"{token}-quarantine", table, names, names, structure, chunks, inline=True
+    into = _into(landing.database, landing.datasource.quarantine, names, token)
+    file = f"{token}-rejected"
+    return _insert(journal, into, names, structure, chunks, file, inline=True)
+
+
+def run_insert(
+    engine: Engine, journal: Journal, insert: Insert, *, ignore_views: bool = False
+) -> None:
+    """Do an INSERT. With `ignore_views`, views that throw are left without the rows."""
+    settings = {**SETTINGS, "materialized_views_ignore_errors": 1} if ignore_views else SETTINGS
+    engine.execute(journal.statement(insert), settings=settings)
+
+
+def _into(database: str, table: str, columns: Sequence[str], token: str) -> str:
+    return (
+        f"INSERT INTO {quote_name(database, table)} ({', '.join(map(quote_name, columns))}) "
+        f"SETTINGS insert_deduplication_token = {quote_text(token)} "
     )
-    return msgspec.structs.replace(insert, quarantine=True)
 
 
 def _insert(
     journal: Journal,
-    token: str,
-    table: str,
-    columns: Sequence[str],
+    into: str,
     names: Sequence[str],
     structure: str,
     chunks: Sequence[bytes],
+    file: str,
     *,
     inline: bool,
 ) -> Insert:
-    into = (
-        f"INSERT INTO {table} ({', '.join(map(quote_name, columns))}) "
-        f"SETTINGS insert_deduplication_token = {quote_text(token)} "
-    )
     if inline and sum(map(len, chunks)) <= INLINE_LIMIT:
         try:
-            return Insert(table, into + "FORMAT JSONEachRow\n" + b"".join(chunks).decode())
+            return Insert(into + "FORMAT JSONEachRow\n" + b"".join(chunks).decode())
         except UnicodeDecodeError:
             # A key that no column wants may hold any bytes; a statement may not.
             pass
-    file = f"{token}.rows"
+    file += ".rows"
     journal.write_rows(file, chunks)
     select = f"SELECT {', '.join(map(quote_name, names))} FROM file("
-    return Insert(table, into + select, file, f", 'JSONEachRow', {quote_text(structure)})")
+    return Insert(into + select, file, f", 'JSONEachRow', {quote_text(structure)})")

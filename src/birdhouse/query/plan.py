@@ -88,6 +88,8 @@ class _Planner:
         self._resolved: dict[tuple[str, str], str] = {}
 
     def finish(self, sql: str) -> Plan:
+        if ":identifier}" in sql.lower():  # it would name a table after all names were resolved
+            raise BadRequest("Query parameters of the type Identifier are not allowed")
         used = {n: v for n, v in self._scope.secrets.items() if f"{{{n}:" in sql}
         return Plan(sql, self._hints, used)
 

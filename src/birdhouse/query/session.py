@@ -10,7 +10,7 @@ import re
 
 from birdhouse.engine import quote_text
 
-CLICKHOUSE_VERSION = "26.9.0"
+CLICKHOUSE_VERSION = "26.9.2.1"
 """What `version()` answers: the ClickHouse that chDB is built from."""
 USER = "default"
 """What `currentUser()` answers."""
