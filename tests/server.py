@@ -6,21 +6,26 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from tests import record
 
 STARTED = " listens on "
+CLICKHOUSE = "ClickHouse interface on "
 
 
 class Server:
     """A running birdhouse."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, data_dir: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], url: str, data_dir: Path, clickhouse_url: str
+    ) -> None:
         self.process = process
         self.url = url
+        self.clickhouse_url = clickhouse_url
         self.data_dir = data_dir
         tokens = httpx.get(f"{url}/tokens").json()
         self.admin_token: str = tokens["workspace_admin_token"]
@@ -72,6 +77,14 @@ class Workspace:
         body = self.post_project("/v1/build", files)
         assert body["result"] == "success", body
 
+    def deploy(self, files: Mapping[str, str], **params: str) -> dict[str, Any]:
+        """Deploy a project, and promote it unless `auto_promote` says otherwise. Gives the
+        deployment. Fails when that does not succeed."""
+        body = self.post_project("/v1/deploy", files, **{"auto_promote": "true", **params})
+        assert body["result"] == "success", body
+        deployment: dict[str, Any] = body["deployment"]
+        return deployment
+
     def send(self, datasource: str, body: str | bytes, **params: str) -> httpx.Response:
         """Post a body to the Events API and wait for the commit."""
         params = {"name": datasource, "wait": "true", **params}
@@ -95,9 +108,11 @@ def running(data_dir: Path, *arguments: str) -> Iterator[Server]:
     command += ["--port", "0", "--data-dir", str(data_dir)]
     log = data_dir.with_name(f"{data_dir.name}.log")
     with (
+        ExitStack() as ended,
         log.open("w") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
     ):
+        ended.callback(record.keep_requests, log)
         try:
             assert process.stdout is not None
             printed = []
@@ -109,7 +124,11 @@ def running(data_dir: Path, *arguments: str) -> Iterator[Server]:
                 process.wait()
                 said = "".join(printed) + log.read_text()
                 raise AssertionError(f"birdhouse did not start:\n{said}")
-            url = line.partition(STARTED)[2].strip()
-            yield Server(process, url.replace("localhost", "127.0.0.1"), data_dir)
+            url = _address(line, STARTED)
+            yield Server(process, url, data_dir, _address(process.stdout.readline(), CLICKHOUSE))
         finally:
             process.terminate()
+
+
+def _address(line: str, before: str) -> str:
+    return line.partition(before)[2].strip().replace("localhost", "127.0.0.1")

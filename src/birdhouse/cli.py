@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import shlex
 import socket
 import sys
@@ -14,33 +13,31 @@ from typing import Any, NamedTuple
 import click
 
 from birdhouse import __version__
+from birdhouse.commands import COMMANDS
+from birdhouse.commands import options as shared
+from birdhouse.commands.options import CLICKHOUSE_PORT, DEFAULT_PORT, fail
 
-_DEFAULT_PORT = 7181
-_CLICKHOUSE_PORT = 7182
-"""Where `tb ch` looks for the ClickHouse interface of a server on this machine."""
-
-_port = click.option("--port", default=_DEFAULT_PORT, show_default=True, help="Port to listen on.")
-_data_dir = click.option(
-    "--data-dir",
-    default=Path(".birdhouse"),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that keeps data, tokens and deployments.",
-)
 _server_options = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
-    _port,
+    shared.port,
     click.option(
         "--clickhouse-port",
         type=int,
-        show_default=f"{_CLICKHOUSE_PORT} beside {_DEFAULT_PORT}, else a free one",
+        show_default=f"{CLICKHOUSE_PORT} beside {DEFAULT_PORT}, else a free one",
         help="Port of the ClickHouse interface.",
     ),
-    _data_dir,
+    shared.data_dir,
     click.option(
         "--allow-private-urls",
         is_flag=True,
         help="Let imports by url reach this machine and private networks.",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(["info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="What to log; info has a line for each request.",
     ),
 )
 
@@ -53,6 +50,7 @@ class _Options(NamedTuple):
     clickhouse_port: int | None
     data_dir: Path
     allow_private_urls: bool
+    log_level: str
 
 
 def _with_server_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -65,7 +63,6 @@ def _with_server_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.version_option(__version__)
 def main() -> None:
     """Run any Tinybird project in one process, without Docker."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
 
 
 @main.command()
@@ -87,18 +84,21 @@ def up(project: Path, no_fixtures: bool, **options: Any) -> None:
 
 
 @main.command()
-@_port
-@_data_dir
-def env(port: int, data_dir: Path) -> None:
+@click.option("--port", type=int, help="Port of the server; else of the one that runs.")
+@shared.data_dir
+def env(port: int | None, data_dir: Path) -> None:
     """Print the addresses and tokens of a data dir, for `eval "$(birdhouse env)"`."""
-    from birdhouse.server import STORE
+    from birdhouse.datadir import DataDir
     from birdhouse.up import declared_tokens
     from birdhouse.workspace.store import Store
     from birdhouse.workspace.workspaces import Workspaces
 
-    if not (data_dir / STORE).exists():
-        _fail(f"There is no data dir at {data_dir}: start birdhouse first, or name it: --data-dir")
-    workspaces = Workspaces(Store(data_dir / STORE, read_only=True))
+    place = DataDir(data_dir)
+    if not place.store.exists():
+        fail(f"There is no data dir at {data_dir}: start birdhouse first, or name it: --data-dir")
+    workspaces = Workspaces(Store(place.store, read_only=True))
+    if port is None:
+        port = place.server.port if place.server else DEFAULT_PORT
     values = {
         "TB_HOST": f"http://localhost:{port}",
         **declared_tokens(workspaces.default),
@@ -110,8 +110,10 @@ def env(port: int, data_dir: Path) -> None:
 
 
 def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
+    from birdhouse.datadir import DataDir
     from birdhouse.errors import BirdhouseError, ProjectError
     from birdhouse.ingest import RemoteLimits
+    from birdhouse.logs import start_log
     from birdhouse.server import StartError, listen, open_services, serve
     from birdhouse.up import bring_up, declared_tokens, try_lines
 
@@ -120,6 +122,7 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
         return f"http://{shown}:{listener.getsockname()[1]}"
 
     def ready() -> None:
+        DataDir(options.data_dir).announce(options.host, listener.getsockname()[1])
         click.echo(f"\nBirdhouse {__version__} listens on {url(listener)}")
         if clickhouse is not None:
             click.echo(f"ClickHouse interface on {url(clickhouse)}")
@@ -136,7 +139,8 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
 
     clickhouse_port = options.clickhouse_port
     if clickhouse_port is None:
-        clickhouse_port = _CLICKHOUSE_PORT if options.port == _DEFAULT_PORT else 0
+        clickhouse_port = CLICKHOUSE_PORT if options.port == DEFAULT_PORT else 0
+    start_log(options.log_level)
     remote = RemoteLimits(private=options.allow_private_urls)
     try:
         with contextlib.ExitStack() as stack:
@@ -154,15 +158,14 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
                     click.echo(line)
             serve(services, listener, ready, clickhouse)
     except ProjectError as error:
-        _fail("The project cannot be deployed:\n" + "\n".join(_indented(error)))
+        fail("The project cannot be deployed:\n" + "\n".join(_indented(error)))
     except (StartError, BirdhouseError) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _indented(error: Exception) -> list[str]:
     return [f"  {line}" for line in str(error).splitlines()]
 
 
-def _fail(message: str) -> None:
-    click.echo(f"birdhouse: {message}", err=True)
-    raise SystemExit(1)
+for command in COMMANDS:
+    main.add_command(command)

@@ -64,6 +64,7 @@ _SPEAKING = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_SELECT = re.compile(r"\s*(?:select|with)\b", re.IGNORECASE)
 _DDL = re.compile(
     rf"{_TEXT}|{_QUOTED}|(?P<comment>--[^\n]*|/\*.*?(?:\*/|$)|\#[ !][^\n]*)"
     r"|(?P<heredoc>\$\w*\$)|(?P<word>[A-Za-z_]\w*)(?P<call>\s*\()?|(?P<sign>[();,])",
@@ -101,15 +102,29 @@ def condition(expression: str, own: Collection[str] = ()) -> str:
 
     `own` are the names of tables that it may read; without any it reads columns only.
     """
+    bare = _DDL.sub(lambda found: "" if found["comment"] else found[0], expression)
+    if not bare.strip():
+        raise BadRequest("The condition is empty: name the rows, for example id = 'a'")
     if ";" in _signs(expression) or _depth(expression) != 0:
         raise BadRequest("[Error] The condition is not one expression: check its brackets")
     sql = f"SELECT (\n{expression}\n)"
     named = tables(sql)
     if any(database or name not in own for database, name in named):
-        raise BadRequest("[Error] A condition may read the columns of its own Data Source only")
+        raise BadRequest("The condition may read the columns of its own Data Source only")
     printed = tinybird.replace_tables(sql, {})
     check_printed(printed)
     return f"({printed.removeprefix('SELECT').strip()})"
+
+
+def check_rewrite(query: str, table: str) -> None:
+    """Refuse a FORWARD_QUERY, a SELECT or its list alone, that reads more than its own table."""
+    text = query.strip().rstrip(";")
+    sql = text if _SELECT.match(text) else f"SELECT {text}"
+    if other := [name for name in tables(sql) if name != ("", table)]:
+        raise BadRequest(
+            f"FORWARD_QUERY may read '{table}' only, not '{'.'.join(filter(None, other[0]))}'"
+        )
+    check_printed(tinybird.replace_tables(sql, {}))
 
 
 def check_definition(ddl: str) -> None:
@@ -118,6 +133,8 @@ def check_definition(ddl: str) -> None:
     `ddl` is the whole CREATE or ALTER: its DEFAULTs, keys, TTL, indexes and settings are looked
     at, for functions that are not allowed, for other tables, disks and further statements.
     """
+    if any(found["comment"] for found in _DDL.finditer(ddl)):
+        raise BadRequest("[Error] Comments are not allowed in a definition")
     if ";" in _signs(ddl) or _depth(ddl) != 0:
         raise BadRequest("[Error] Only one definition is allowed: check its brackets")
     plain = _DDL.sub(lambda found: found[0] if found["word"] or found["sign"] else "''", ddl)
@@ -185,12 +202,12 @@ def _bare(name: str) -> str:
 def _signs(text: str) -> list[str]:
     """The brackets, commas and semicolons of a text that are not inside of names and strings.
 
-    Raises `BadRequest` for comments and for texts between dollar signs, which could hide some.
+    Raises `BadRequest` for texts between dollar signs, which could hide some.
     """
     signs = []
     for found in _DDL.finditer(text):
-        if found["comment"] or found["heredoc"]:
-            raise BadRequest("[Error] Comments and $ texts are not allowed here")
+        if found["heredoc"]:
+            raise BadRequest("[Error] Texts between dollar signs are not allowed here")
         if found["call"]:
             signs.append("(")
         elif found["sign"]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,41 +20,32 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from birdhouse import __version__
-from birdhouse.engine import Engine
+from birdhouse.backup import Backups, forget_snapshots
+from birdhouse.copies import Copies
+from birdhouse.datadir import DataDir, StartError
+from birdhouse.engine import Engine, quote_text
 from birdhouse.errors import NotFound
+from birdhouse.export import forget_exports
 from birdhouse.http.app import create_app
 from birdhouse.http.clickhouse import create_clickhouse_app
 from birdhouse.http.context import Services
+from birdhouse.http.measured import Measured
+from birdhouse.http.metrics import Metrics
+from birdhouse.http.rates import Rates
 from birdhouse.ingest import Ingestion, Landing, RemoteLimits
-from birdhouse.project.deploy import Deployer
-from birdhouse.query import Limits, Scope, plan_pipe
+from birdhouse.project.deploy import Deployer, Planning
+from birdhouse.query import Limits, Plans, Scope, plan_pipe
+from birdhouse.workspace.activity import Activity
 from birdhouse.workspace.resources import Node, Pipe, Resources
 from birdhouse.workspace.store import Store
 from birdhouse.workspace.workspaces import Workspace, Workspaces
 
 log = logging.getLogger("birdhouse")
 
-STORE = "birdhouse.sqlite"
 _THREADS = 32
-
-
-class StartError(Exception):
-    """The server cannot start; the message says why and what to do."""
-
-
-@contextlib.contextmanager
-def _locked(data_dir: Path) -> Iterator[None]:
-    """Own a data dir. Raises `StartError` when another process does."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StartError(
-                f"Another birdhouse uses the data dir {data_dir}: stop it, "
-                "or choose another one with --data-dir"
-            ) from None
-        yield
+_STOP = (signal.SIGTERM, signal.SIGINT)
+_GRACE = 30
+"""Seconds that a request under way has to finish when the server stops."""
 
 
 def _plan_node(workspace: Workspace, resources: Resources, pipe: Pipe, node: Node) -> str:
@@ -63,9 +54,25 @@ def _plan_node(workspace: Workspace, resources: Resources, pipe: Pipe, node: Nod
         database=workspace.database,
         workspace=workspace.name,
         secrets=workspace.secret_values(),
+        shared=workspace.shared,
         test=True,
     )
     return plan_pipe(pipe, scope, node).sql
+
+
+def _plan_view(workspace: Workspace, resources: Resources, pipe: Pipe) -> str:
+    scope = Scope(
+        resources=resources,
+        database=workspace.database,
+        workspace=workspace.name,
+        secrets=workspace.secret_values(),
+        shared=workspace.shared,
+    )
+    plan = plan_pipe(pipe, scope)
+    sql = plan.sql
+    for name, value in plan.params.items():
+        sql = sql.replace(f"{{{name}:String}}", quote_text(value))
+    return sql
 
 
 def _current(workspaces: Workspaces) -> Callable[[Landing], Landing]:
@@ -75,7 +82,7 @@ def _current(workspaces: Workspaces) -> Callable[[Landing], Landing]:
         workspace = next((w for w in workspaces if w.database == landing.database), None)
         if workspace is None:
             raise NotFound("The workspace has been deleted")
-        return Landing(landing.database, workspace.datasource(landing.datasource.name))
+        return Landing(landing.database, workspace.current(landing.datasource))
 
     return find
 
@@ -88,19 +95,35 @@ def open_services(data_dir: Path, remote: RemoteLimits) -> Iterator[Services]:
     """
     try:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_locked(data_dir))
-            store = Store(data_dir / STORE)
+            place = DataDir(data_dir)
+            stack.enter_context(place.owned())
+            if place.restoring.exists():
+                raise StartError(
+                    f"A restore into the data dir {data_dir} was cut off: "
+                    "delete the folder and restore again"
+                )
+            forget_snapshots(place)
+            store = Store(place.store)
             stack.callback(store.close)
-            engine = Engine(data_dir / "clickhouse")
+            engine = Engine(place.clickhouse)
             stack.callback(engine.close)
+            forget_exports(engine)
+            activity = Activity(engine)
+            stack.callback(activity.close)
             workspaces = Workspaces(store)
-            ingestion = Ingestion(engine, data_dir / "ingest", current=_current(workspaces))
+            ingestion = Ingestion(engine, place.ingest, current=_current(workspaces))
             stack.callback(ingestion.close)
-            deployer = Deployer(engine, workspaces, ingestion.hold, _plan_node)
+            copies = Copies(engine, workspaces, ingestion.hold, activity)
+            stack.callback(copies.close)
+            planning = Planning(_plan_node, _plan_view)
+            deployer = Deployer(engine, workspaces, ingestion.hold, planning, copies.wake)
             deployer.recover()
             ingestion.replay()
+            deployer.sweep()
+            copies.watch_the_clock()
             threads = ThreadPoolExecutor(_THREADS, "birdhouse")
             stack.callback(threads.shutdown)
+            stack.callback(deployer.close)
             yield Services(
                 engine,
                 workspaces,
@@ -110,6 +133,11 @@ def open_services(data_dir: Path, remote: RemoteLimits) -> Iterator[Services]:
                 Limits(),
                 remote,
                 __version__,
+                activity,
+                Plans(),
+                Rates(),
+                Backups(place, store, engine, workspaces, ingestion),
+                copies,
             )
     except PermissionError as error:
         raise StartError(f"The data dir {data_dir} cannot be written: {error}") from None
@@ -134,7 +162,7 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """Says when it listens, and comes back when a signal stops it."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -143,6 +171,16 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own would die of the signal, with rows left to commit."""
+        previous = {number: signal.signal(number, self.handle_exit) for number in _STOP}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
 
 class _ByPort:
@@ -165,24 +203,27 @@ def serve(
     ready: Callable[[], None],
     clickhouse: socket.socket | None = None,
 ) -> None:
-    """Answer requests until a signal. `ready` is called when the first one can come.
+    """Answer requests until SIGTERM or SIGINT, and those that are under way then.
 
-    `clickhouse` is where ClickHouse's own clients connect.
+    `ready` is called when the first one can come. `clickhouse` is where ClickHouse's own clients
+    connect.
     """
-    app = create_app(services)
+    metrics = Metrics(services)
+    app = create_app(services, metrics)
     listeners = [listener]
     if clickhouse is not None:
         app = _ByPort(app, create_clickhouse_app(services), clickhouse.getsockname()[1])
         listeners.append(clickhouse)
     config = uvicorn.Config(
-        app,
-        log_level=logging.WARNING,
+        Measured(app, metrics),
+        log_config=None,
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=_GRACE,
         server_header=False,
     )
     asyncio.run(_Server(config, ready).serve(listeners))
+    log.info("Birdhouse takes no more requests, and finishes what it has accepted")
 
 
-__all__ = ["STORE", "StartError", "listen", "open_services", "serve"]
+__all__ = ["StartError", "listen", "open_services", "serve"]

@@ -7,6 +7,7 @@ here as `BadRequest` or `CustomError`, what they return as plain dicts and strin
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,6 +18,10 @@ from tinybird.datafile.common import Datafile, DatafileSyntaxError
 from tinybird.datafile.parse_connection import parse_connection
 from tinybird.datafile.parse_datasource import parse_datasource
 from tinybird.datafile.parse_pipe import parse_pipe
+from tinybird.service_datasources import (
+    get_organization_service_datasources,
+    get_tinybird_service_datasources,
+)
 from tinybird.sql_template import (
     Expression,
     SQLTemplateCustomError,
@@ -28,11 +33,15 @@ from tinybird.sql_template import (
     get_used_tables_in_template,
     get_var_names_and_types,
     render_sql_template,
+    type_fns,
     validate_template_parameter_names,
 )
 from tinybird.tornado_template import ParseError, UnClosedIfError
 
 from birdhouse.errors import BadRequest, BirdhouseError, CustomError
+
+_parsing = threading.Lock()
+"""`parse_pipe` tries to import a module late, and fails otherwise in the second of two threads."""
 
 Table = tuple[str, str]
 """A table as SQL names it: database (or '') and name."""
@@ -51,6 +60,13 @@ class Rendered(NamedTuple):
 # --- datafiles ---------------------------------------------------------------------------------
 
 
+_PARSERS: dict[str, Callable[..., Any]] = {
+    "datasource": parse_datasource,
+    "pipe": parse_pipe,
+    "connection": parse_connection,
+}
+
+
 def read_datafile(path: str, text: str, secrets: Mapping[str, str]) -> dict[str, Any]:
     """Parse a `.datasource`, `.pipe` or `.connection` file.
 
@@ -60,12 +76,8 @@ def read_datafile(path: str, text: str, secrets: Mapping[str, str]) -> dict[str,
     """
     kind = path.rpartition(".")[2]
     try:
-        if kind == "datasource":
-            parsed = parse_datasource(path, content=text, skip_eval=True, secrets=dict(secrets))
-        elif kind == "pipe":
-            parsed = parse_pipe(path, content=text, skip_eval=True, secrets=dict(secrets))
-        else:
-            parsed = parse_connection(path, content=text, skip_eval=True, secrets=dict(secrets))
+        with _parsing:
+            parsed = _PARSERS[kind](path, content=text, skip_eval=True, secrets=dict(secrets))
         datafile: Datafile = parsed.datafile
         datafile.validate()
     except DatafileSyntaxError as error:
@@ -121,7 +133,9 @@ def _template_error(error: Exception) -> BirdhouseError:
 
 _SECRET = re.compile(r"\{(.+): String\}", re.DOTALL)
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
-_INTERNAL = frozenset({"tb_secrets", "tb_secret_dont_raise", "expression_wrapper", "xhtml_escape"})
+PLACEHOLDER_TABLE = "placeholder"
+"""What `table(x)` names while no request has said which table it is."""
+_INTERNAL = {*type_fns, "tb_secrets", "tb_secret_dont_raise", "expression_wrapper", "xhtml_escape"}
 """Names by which the template engine talks to itself: a request must not set them."""
 
 
@@ -138,13 +152,9 @@ def render(
     for them. `test` fills in placeholders for absent parameters and secrets, as a build does to
     check the SQL.
     """
-    given = {
-        name: value
-        for name, value in variables.items()
-        if name not in _INTERNAL and not name.startswith(("_tt_", "__"))
-    }
     names = secrets or {}
     local = {
+        **_given(sql, variables),
         "expression_wrapper": _printer(names, test=test),
         "columns": _columns,
         "table": _table,
@@ -152,13 +162,43 @@ def render(
     }
     try:
         text, results, _ = render_sql_template(
-            _template_body(sql), given, list(names), test, local_variables=local
+            _template_body(sql), None, list(names), test, local_variables=local
         )
     except RecursionError:
         raise BadRequest("Template Syntax Error: the template is nested too deeply") from None
     except Exception as error:  # a template is a program: anything may come out of it
         raise _template_error(error) from None
     return Rendered(text, dict(results), frozenset(results.ch_params))
+
+
+def _given(sql: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables that a template may see. Those that it uses as arrays are lists.
+
+    The package makes such lists itself, but reads its own escapes as Python's and spoils texts.
+    """
+    given = {
+        name: value
+        for name, value in variables.items()
+        if name not in _INTERNAL and not name.startswith(("_tt_", "__"))
+    }
+    for parameter in template_parameters(sql):
+        value, match = given.get(parameter["name"]), _ARRAY.fullmatch(parameter.get("type") or "")
+        if match and isinstance(value, str):
+            given[parameter["name"]] = _items(value, match[1])
+    return given
+
+
+_ARRAY = re.compile(r"Array\((\w+)\)")
+
+
+def _items(text: str, type_: str) -> list[Any] | str:
+    """The items between the commas; the text itself when they are not of the type."""
+    items = text.split(",")
+    kind = float if "Float" in type_ else int if "Int" in type_ else str
+    try:
+        return [kind(item) for item in items]
+    except ValueError:
+        return text
 
 
 def _printer(secrets: Mapping[str, str], *, test: bool) -> Callable[..., Any]:
@@ -175,9 +215,18 @@ def _printer(secrets: Mapping[str, str], *, test: bool) -> Callable[..., Any]:
             return f"-- {' '.join(value[3:].split())}\n"
         if isinstance(value, Symbol) and (match := _SECRET.fullmatch(str(value))):
             return "''" if test else f"{{{secrets[match[1]]}: String}}"
-        return expression_wrapper(value, name)
+        text = expression_wrapper(value, name)
+        return _ESCAPE.sub(_unescape, text) if isinstance(text, str) and "\\z" in text else text
 
     return printed
+
+
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    """The package writes the character 26 as MySQL does, which ClickHouse would not read back."""
+    return "\x1a" if escape[1] == "z" else escape[0]
 
 
 def _literal(value: Any) -> str:
@@ -194,7 +243,7 @@ def _literal(value: Any) -> str:
 
 def _table(name: Any, quote: str = "`") -> Symbol:
     """`table(x)`: the name of one table, which no value can turn into more."""
-    text = str(name) if isinstance(name, str) else "placeholder"
+    text = str(name) if isinstance(name, str) else PLACEHOLDER_TABLE
     if not _TABLE.fullmatch(text):
         raise SQLTemplateException(f"Error validating '{text}' to a table name")
     return Symbol(text)
@@ -244,6 +293,19 @@ def tables_in_template(sql: str) -> list[str]:
         raise _template_error(error) from None
 
 
+# --- service data sources ------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def service_columns() -> dict[str, tuple[tuple[str, str], ...]]:
+    """The columns (name, type) of every service data source, by its full name."""
+    found = [*get_tinybird_service_datasources(), *get_organization_service_datasources()]
+    return {
+        source["name"]: tuple((column["name"], column["type"]) for column in source["columns"])
+        for source in found
+    }
+
+
 # --- SQL ---------------------------------------------------------------------------------------
 
 
@@ -269,12 +331,15 @@ def tables(sql: str) -> list[tuple[str, str, str]]:
 
 
 def left_table(sql: str) -> Table:
-    """The leftmost table that a SELECT reads: the one whose inserts feed a view of it."""
+    """The leftmost table that a SELECT reads: the one whose inserts feed a view of it.
+
+    Two empty names when it reads none.
+    """
     try:
-        database, name, _ = toolset.get_left_table(sql)
+        found = toolset.get_left_table(sql)
     except ValueError as error:
         raise _toolset_error(error) from None
-    return database, name
+    return (found[0], found[1]) if found else ("", "")
 
 
 def replace_tables(sql: str, replacements: Mapping[Table, Table]) -> str:

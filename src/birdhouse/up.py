@@ -7,7 +7,13 @@ from urllib.parse import urlencode
 
 from birdhouse.http.context import Services
 from birdhouse.ingest import FileFormat, Landing
-from birdhouse.project.folder import project_files, project_fixtures, project_secrets
+from birdhouse.project.folder import (
+    project_files,
+    project_fixtures,
+    project_secrets,
+    vendored_projects,
+)
+from birdhouse.query import Scope, format_named, plan_sql, run
 from birdhouse.workspace.resources import Pipe
 from birdhouse.workspace.sizes import NO_ROWS, table_sizes
 from birdhouse.workspace.tokens import APPEND_DATASOURCE, READ_PIPE, Token
@@ -17,38 +23,71 @@ from birdhouse.workspace.workspaces import Workspace
 def bring_up(services: Services, project: Path, *, fixtures: bool) -> list[str]:
     """Deploy the project and load its fixtures into empty tables; says what was done, a line each.
 
-    Raises `ProjectError` when the project cannot be deployed.
+    Projects in `vendor/` are deployed into workspaces of their own before it, and workspaces that
+    it shares data sources with are made, as `tb build` does. Raises `ProjectError` when something
+    cannot be deployed.
     """
     workspace = services.workspaces.default
     for name, value in project_secrets(project).items():
         workspace.save_secret(name, value)
+    lines = []
+    for name, files in vendored_projects(project, workspace.name).items():
+        vendor = _workspace(services, name)
+        services.deployer.build(vendor, files)
+        lines.append(f"Deployed vendor/{name} into the workspace {name}")
+        if fixtures:
+            lines += _load_fixtures(services, vendor, project / "vendor" / name)
     changes = services.deployer.build(workspace, project_files(project))
     resources = workspace.resources
-    lines = [
+    for name in {name for d in resources.datasources.values() for name in d.shared_with}:
+        _workspace(services, name)
+    lines.append(
         f"Deployed {len(resources.datasources)} data sources and {len(resources.pipes)} pipes"
         + ("" if changes else " (no changes)")
-    ]
+    )
     lines += [f"{f['level']} {f['resource']}: {f['message']}" for f in changes.feedback]
     if fixtures:
         lines += _load_fixtures(services, workspace, project)
     return lines
 
 
+def _workspace(services: Services, name: str) -> Workspace:
+    known = next((w for w in services.workspaces if w.name == name), None)
+    return known or services.workspaces.create(name)
+
+
 def _load_fixtures(services: Services, workspace: Workspace, project: Path) -> list[str]:
     sizes = table_sizes(services.engine, workspace.database)
     lines = []
-    for name, path in project_fixtures(project, iter(workspace.resources.datasources)):
+    for name, path in project_fixtures(project, workspace.resources.datasources):
         datasource = workspace.datasource(name)
         if sizes.get(datasource.table, NO_ROWS).rows:
             continue
         landing = Landing(workspace.database, datasource)
-        format_: FileFormat = "csv" if path.suffix == ".csv" else "ndjson"
-        receipt = services.ingestion.append_file(landing, path, format_)
+        if path.suffix == ".sql":
+            body = _rows_of(services, workspace, path.read_text())
+            receipt = services.ingestion.append(landing, body).result()
+        else:
+            format_: FileFormat = "csv" if path.suffix == ".csv" else "ndjson"
+            receipt = services.ingestion.append_file(landing, path, format_)
         line = f"Loaded {receipt.successful_rows} rows into {name}"
         if receipt.quarantined_rows:
             line += f" ({receipt.quarantined_rows} in {name}_quarantine)"
         lines.append(line)
     return lines
+
+
+def _rows_of(services: Services, workspace: Workspace, sql: str) -> bytes:
+    """What the query of a fixture gives, as NDJSON."""
+    scope = Scope(
+        resources=workspace.resources,
+        database=workspace.database,
+        workspace=workspace.name,
+        secrets=workspace.secret_values(),
+    )
+    plan = plan_sql(sql, scope)
+    answer = run(services.engine, plan, format_named("JSONEachRow"), services.limits)
+    return bytes(answer.result.data)
 
 
 def declared_tokens(workspace: Workspace) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.birdhouse.reading import fill
 from tests.server import Server, Workspace, running
 
 os.environ |= {"TB_CLI_TELEMETRY_OPTOUT": "1", "TB_VERSION_WARNING": "0"}
@@ -31,4 +32,13 @@ def workspace(server: Server) -> Iterator[Workspace]:
     """A workspace of its own for a test, empty."""
     workspace = server.workspace()
     with workspace.http:
+        yield workspace
+
+
+@pytest.fixture(scope="session")
+def reading(server: Server) -> Iterator[Workspace]:
+    """A workspace with the project of `tests.birdhouse.reading`, for tests that change nothing."""
+    workspace = server.workspace()
+    with workspace.http:
+        fill(workspace)
         yield workspace

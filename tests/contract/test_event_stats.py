@@ -51,7 +51,10 @@ def test_a_type_of_event_is_one_row(api: Api, tenant: str) -> None:
 def test_the_most_frequent_type_comes_first_and_ties_follow_the_name(api: Api, tenant: str) -> None:
     api.ingest(
         "events",
-        [event_row(tenant_id=tenant, event_type=kind) for kind in ["b", "c", "d", "c", "a"]],
+        [
+            event_row(tenant_id=tenant, event_id=f"e{n}", event_type=kind)
+            for n, kind in enumerate(["b", "c", "d", "c", "a"])
+        ],
     )
     found = api.endpoint("event_stats", tenant_id=tenant)
     assert [(row["event_type"], row["event_count"]) for row in found] == [
@@ -78,7 +81,10 @@ def test_a_platform_is_counted_alone(
     events = [("click", "web"), ("click", "web"), ("click", "ios"), ("login", "ios")]
     api.ingest(
         "events",
-        [event_row(tenant_id=tenant, event_type=kind, platform=on) for kind, on in events],
+        [
+            event_row(tenant_id=tenant, event_id=f"e{n}", event_type=kind, platform=on)
+            for n, (kind, on) in enumerate(events)
+        ],
     )
     found = api.endpoint("event_stats", tenant_id=tenant, platform=platform)
     assert {row["event_type"]: row["event_count"] for row in found} == counts
@@ -109,7 +115,13 @@ def test_the_period_includes_both_of_its_ends(
 
 def test_the_counts_add_up_to_the_events(api: Api, tenant: str) -> None:
     kinds = ["a", "b", "b", "c", "c", "c"]
-    api.ingest("events", [event_row(tenant_id=tenant, event_type=kind) for kind in kinds])
+    api.ingest(
+        "events",
+        [
+            event_row(tenant_id=tenant, event_id=f"e{n}", event_type=kind)
+            for n, kind in enumerate(kinds)
+        ],
+    )
     found = api.endpoint("event_stats", tenant_id=tenant)
     events = api.endpoint("get_events", tenant_id=tenant)
     assert sum(row["event_count"] for row in found) == len(events) == len(kinds)

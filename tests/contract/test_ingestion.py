@@ -37,7 +37,9 @@ def test_events_that_were_not_waited_for_are_there_soon(api: Api, user: str) -> 
 
 
 def test_a_compressed_body(api: Api, user: str) -> None:
-    body = gzip.compress(lines(*(event_row(user_id=user) for _ in range(1_000))).encode())
+    body = gzip.compress(
+        lines(*(event_row(user_id=user, event_id=f"e{n}") for n in range(1_000))).encode()
+    )
     response = api.post(
         "/v0/events",
         content=body,

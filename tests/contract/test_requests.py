@@ -29,7 +29,11 @@ def test_a_form_that_is_longer_than_an_address_may_be(api: Api, user: str) -> No
 
 
 def test_sql_reads_endpoints_and_passes_them_parameters(api: Api, user: str) -> None:
-    api.ingest("events", [event_row(user_id=user, event_type=kind) for kind in ["a", "b", "b"]])
+    kinds = {"e1": "a", "e2": "b", "e3": "b"}
+    rows = [
+        event_row(user_id=user, event_id=event, event_type=kind) for event, kind in kinds.items()
+    ]
+    api.ingest("events", rows)
     sql = "select count() as events from get_events format JSON"
     response = api.get("/v0/sql", q=sql, user_id=user, event_type="b")
     assert response.status_code == 200, response.text

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from chdb import engine_version as CLICKHOUSE_VERSION
+
 from birdhouse.engine.engine import Engine, Result, Settings
 from birdhouse.engine.quoting import quote_name, quote_text
+from birdhouse.engine.snapshot import forget_snapshots, snapshot
 
-__all__ = ["Engine", "Result", "Settings", "quote_name", "quote_text"]
+__all__ = [
+    "CLICKHOUSE_VERSION",
+    "Engine",
+    "Result",
+    "Settings",
+    "forget_snapshots",
+    "quote_name",
+    "quote_text",
+    "snapshot",
+]

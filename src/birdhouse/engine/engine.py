@@ -34,6 +34,7 @@ Settings = Mapping[str, int | float | str]
 
 _IDLE_CONNECTIONS = 8
 _ERROR = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)\s*(?:\(([A-Z0-9_]+)\))?\s*$", re.DOTALL)
+_MEMORY = "SELECT value FROM system.metrics WHERE metric = 'MemoryTracking'"
 _NESTED = re.compile(r"^(?:Code: \d+\. DB::Exception: )+")
 _VERSION = re.compile(r"\s*\(version [^)]*\)|\s*\([A-Z0-9_]+\) \(version [^)]*\)\.?")
 
@@ -100,6 +101,7 @@ class Engine:
         config = folder.with_name(folder.name + ".xml")
         write_config(config)
         forget_unfinished(folder)
+        self.folder = folder
         self._path = str(folder)
         self._idle: defaultdict[str, list[tuple[str, Any]]] = defaultdict(list)
         self._running: dict[str, str] = {}
@@ -131,10 +133,23 @@ class Engine:
             check_reading(connection, sql, texts)
             return Result(connection.query(sql, fmt, params=texts))
 
-    def execute(self, sql: str, *, settings: Settings | None = None, tag: str = "") -> Result:
-        """Run one statement that may change data or schema."""
+    def execute(
+        self,
+        sql: str,
+        *,
+        settings: Settings | None = None,
+        params: Mapping[str, str] | None = None,
+        tag: str = "",
+        fmt: str = "Null",
+    ) -> Result:
+        """Run one statement that may do anything: nothing of it may come from outside."""
+        texts = parameter_texts(params or {})
         with self._connection(settings or {}, tag) as connection:
-            return Result(connection.query(sql, "Null"))
+            return Result(connection.query(sql, fmt, params=texts))
+
+    def memory(self) -> int:
+        """Bytes that ClickHouse accounts for."""
+        return int(self.execute(_MEMORY, fmt="TSV").text())
 
     def kill(self, tag: str) -> None:
         """Stop the running statement of that tag, if there is one; its caller gets error 394."""

@@ -36,7 +36,8 @@ async def start_job(
             job.detail |= work()
             job.status = "done"
         except BirdhouseError as error:
-            job.status, job.error = "error", str(error)
+            cancelled = job.status == "cancelling"
+            job.status, job.error = "cancelled" if cancelled else "error", str(error)
         except Exception:
             log.exception("the job %s failed", job.id)
             job.status, job.error = "error", "Internal error: the reason is in birdhouse's log"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import itertools
 import re
 import uuid
 from collections.abc import Mapping
@@ -20,14 +19,14 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from birdhouse import query
 from birdhouse.errors import BirdhouseError, EngineError, Forbidden, NotFound, PayloadTooLarge
-from birdhouse.http.context import Caller, Services, read_body, run, scope_of, services
-from birdhouse.http.data import output_settings
+from birdhouse.http.context import Caller, Services, read_body, scope_of, services
+from birdhouse.http.data import DataResponse, answer_plan, output_settings
 from birdhouse.query.formats import split_format
 from birdhouse.query.session import as_select
 from birdhouse.workspace.tokens import READ_ALL
@@ -37,7 +36,6 @@ _BODY_LIMIT = 1024 * 1024
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "N": r"\N"}
 _TRAILING_NAME = re.compile(r"\.? \([A-Z0-9_]+\)$")
-_numbers = itertools.count(1)
 
 
 class _Code(NamedTuple):
@@ -60,6 +58,7 @@ _SYNTAX_ERROR = _Code(62, "SYNTAX_ERROR", 400)
 _BY_TEXT = {
     "Resource '": _UNKNOWN_TABLE,
     "Syntax error": _SYNTAX_ERROR,
+    "Unknown format": _Code(73, "UNKNOWN_FORMAT", 404),
     "Only SELECT": _READONLY,
     "Usage of ": _ACCESS_DENIED,
 }
@@ -98,7 +97,11 @@ def create_clickhouse_app(services: Services) -> Starlette:
             Route("/ping", ping),
             Route("/replicas_status", ping),
         ],
-        exception_handlers={BirdhouseError: _error, HTTPException: _http_error},
+        exception_handlers={
+            BirdhouseError: _error,
+            HTTPException: _http_error,
+            ClientDisconnect: _gone,
+        },
     )
     app.state.services = services
     return app
@@ -113,7 +116,7 @@ async def answer_query(request: Request) -> Response:
     statement = await _statement(request)
     if not statement.sql.strip():
         return _text("Ok.\n")
-    who = _caller(request, statement.values)
+    who = request.state.caller = _caller(request, statement.values)
     if len(statement.sql.encode()) > SQL_LIMIT:
         raise PayloadTooLarge(f"The query is longer than {SQL_LIMIT} bytes")
     if statement.values.get("compress") == "1":
@@ -125,13 +128,16 @@ async def answer_query(request: Request) -> Response:
         query.format_named(default or "TabSeparated"),
     )
     scope = scope_of(who, {}, own_rights=True)
-    plan = await run(request, query.plan_sql, sql, scope)
-    plan = msgspec.structs.replace(plan, params={**plan.params, **statement.params})
-    engine, limits = services(request).engine, services(request).limits
-    output = output_settings(statement.values)
-    tag = f"clickhouse-{next(_numbers)}"
-    found = await run(request, query.run, engine, plan, format_, limits, output, tag)
-    return _answer(found, str(statement.values.get("query_id") or uuid.uuid4()))
+
+    def plan() -> query.Plan:
+        planned = query.plan_sql(sql, scope)
+        return msgspec.structs.replace(planned, params={**planned.params, **statement.params})
+
+    found = await answer_plan(request, plan, format_, output_settings(statement.values))
+    compressed = statement.values.get("enable_http_compression") == "1"
+    compressed = compressed and "gzip" in request.headers.get("accept-encoding", "")
+    headers = _headers(found, str(statement.values.get("query_id") or uuid.uuid4()))
+    return DataResponse(found, headers, compressed=compressed)
 
 
 async def _statement(request: Request) -> _Statement:
@@ -184,9 +190,8 @@ def _caller(request: Request, values: Mapping[str, Any]) -> Caller:
     return Caller(workspace, access)
 
 
-def _answer(found: query.Answer, query_id: str) -> Response:
+def _headers(found: query.Answer, query_id: str) -> dict[str, str]:
     result = found.result
-    response = Response(bytes(result.data))
     summary = {
         "read_rows": result.rows_read,
         "read_bytes": result.bytes_read,
@@ -194,17 +199,18 @@ def _answer(found: query.Answer, query_id: str) -> Response:
         "written_bytes": 0,
         "total_rows_to_read": 0,
         "result_rows": result.result_rows,
-        "result_bytes": len(response.body),
+        "result_bytes": len(result.data),
         "elapsed_ns": int(result.elapsed * 1_000_000_000),
     }
-    response.headers["content-type"] = found.format.content_type
-    response.headers["X-ClickHouse-Format"] = found.format.name
-    response.headers["X-ClickHouse-Timezone"] = "UTC"
-    response.headers["X-ClickHouse-Query-Id"] = query_id
     # ClickHouse writes these numbers as texts, and clients read them so.
     texts = {name: str(value) for name, value in summary.items()}
-    response.headers["X-ClickHouse-Summary"] = msgspec.json.encode(texts).decode()
-    return response
+    return {
+        "content-type": found.format.content_type,
+        "X-ClickHouse-Format": found.format.name,
+        "X-ClickHouse-Timezone": "UTC",
+        "X-ClickHouse-Query-Id": query_id,
+        "X-ClickHouse-Summary": msgspec.json.encode(texts).decode(),
+    }
 
 
 def _text(text: str, status: int = 200) -> Response:
@@ -244,3 +250,7 @@ async def _error(_: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _text(f"There is no handle {request.url.path}\n", error.status_code)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    return _text("", 499)  # nobody reads it

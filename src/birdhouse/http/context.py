@@ -11,11 +11,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from birdhouse.backup import Backups
+from birdhouse.copies import Copies
 from birdhouse.engine import Engine
-from birdhouse.errors import BadRequest, Forbidden, PayloadTooLarge
+from birdhouse.errors import BadRequest, Forbidden, PayloadTooLarge, TooManyRequests
+from birdhouse.http.rates import Rates
 from birdhouse.ingest import Ingestion, RemoteLimits
 from birdhouse.project.deploy import Deployer
-from birdhouse.query import Limits, Scope
+from birdhouse.query import Limits, Plans, Scope
+from birdhouse.query.parameters import as_text
+from birdhouse.workspace.activity import Activity
 from birdhouse.workspace.tokens import INVALID, Access
 from birdhouse.workspace.workspaces import Workspace, Workspaces
 
@@ -47,6 +52,7 @@ RESERVED_PARAMETERS = frozenset(
         "cli_version",
         "__tb__semver",
         "__tb__deployment",
+        "__tb_min_deployment",
         "__tb__client",
         "__tb__csv_header",
         "output_format_json_quote_64bit_integers",
@@ -68,6 +74,11 @@ class Services(NamedTuple):
     limits: Limits
     remote: RemoteLimits
     version: str
+    activity: Activity
+    plans: Plans
+    rates: Rates
+    backups: Backups
+    copies: Copies
 
 
 class Caller(NamedTuple):
@@ -90,7 +101,10 @@ async def run(request: Request, function: Callable[P, T], *args: P.args, **kwarg
 
 
 def caller(request: Request) -> Caller:
-    """The bearer of the request's token. Raises `Forbidden`."""
+    """The bearer of the request's token. Raises `Forbidden`, `TooManyRequests`."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
     token = request.query_params.get("token", "")
     scheme, _, header = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -98,8 +112,31 @@ def caller(request: Request) -> Caller:
     if not token:
         raise Forbidden(INVALID)
     workspace, access = services(request).workspaces.authenticate(token)
-    request.state.workspace = workspace.name
-    return Caller(workspace, access)
+    found = Caller(_as_asked_for(request, workspace), access)
+    request.state.caller = found
+    if found.access.rps is not None:
+        rate = services(request).rates.take(token, found.access.rps)
+        request.state.rate_headers = rate.headers
+        if not rate.allowed:
+            text = f"Too many requests: the token allows {rate.limit} a second"
+            raise TooManyRequests(text, rate.reset)
+    return found
+
+
+def _as_asked_for(request: Request, workspace: Workspace) -> Workspace:
+    """The workspace with the deployment that the request wants to see: live, or in staging."""
+    asked = request.query_params.get("__tb__deployment", "")
+    least = request.query_params.get("__tb_min_deployment", "")
+    if not asked and not least:
+        return workspace
+    staging = workspace.staging
+    if staging is not None and staging.id in (asked, least):
+        asked = "staging"
+    if asked != "staging":
+        return workspace
+    if staging is None:
+        raise BadRequest("There is no deployment in staging: make one with tb deployment create")
+    return workspace.seen_from(staging)
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -146,13 +183,14 @@ def query_values(request: Request) -> dict[str, Any]:
 async def body_values(request: Request) -> dict[str, Any]:
     """The values of a form or JSON body; {} for any other."""
     type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if type_ == "application/json":
-        body = await read_body(request, FORM_LIMIT)
-        if not body.strip():
+    if type_ in ("application/json", ""):
+        body = (await read_body(request, FORM_LIMIT)).strip()
+        # The CLI sends JSON without saying so.
+        if not body or (not type_ and not body.startswith(b"{")):
             return {}
         try:
             found = msgspec.json.decode(body)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise BadRequest(f"The JSON body cannot be read: {error}") from None
         if not isinstance(found, dict):
             raise BadRequest("The JSON body must be an object with the parameters")
@@ -167,9 +205,13 @@ async def body_values(request: Request) -> dict[str, Any]:
     return {}
 
 
-def template_variables(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that are parameters of templates."""
-    return {key: value for key, value in values.items() if key not in RESERVED_PARAMETERS}
+def template_variables(values: Mapping[str, Any]) -> dict[str, str]:
+    """The values that are parameters of templates, as texts."""
+    return {
+        key: as_text(value)
+        for key, value in values.items()
+        if key not in RESERVED_PARAMETERS and value is not None
+    }
 
 
 def scope_of(caller: Caller, variables: Mapping[str, Any], *, own_rights: bool) -> Scope:
@@ -179,7 +221,10 @@ def scope_of(caller: Caller, variables: Mapping[str, Any], *, own_rights: bool) 
         resources=workspace.resources,
         database=workspace.database,
         workspace=workspace.name,
+        workspace_id=workspace.id,
         variables=variables,
         secrets=workspace.secret_values(),
+        jobs=workspace.jobs,
+        shared=workspace.shared,
         access=access if own_rights else None,
     )

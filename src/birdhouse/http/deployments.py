@@ -9,10 +9,17 @@ from starlette.routing import Route
 
 from birdhouse.errors import BadRequest, BirdhouseError, NotFound, ProjectError
 from birdhouse.http.context import answer, caller, run, services
-from birdhouse.workspace.deployments import Deployment
+from birdhouse.workspace.deployments import SEED, Deployment
 from birdhouse.workspace.workspaces import Workspace
 
 _PART = "data_project://"
+
+
+def _deploying(request: Request) -> Workspace:
+    """The workspace itself, whatever deployment the request asks to see."""
+    workspace, access = caller(request)
+    access.require_deploy()
+    return services(request).workspaces.named(workspace.id)
 
 
 async def _project_files(request: Request) -> dict[str, str]:
@@ -39,8 +46,7 @@ def _file_errors(error: BirdhouseError) -> list[dict[str, str]]:
 
 async def build(request: Request) -> Response:
     """Replace what is live by the project, at once."""
-    workspace, access = caller(request)
-    access.require_deploy()
+    workspace = _deploying(request)
     files = await _project_files(request)
     try:
         changes = await run(request, services(request).deployer.build, workspace, files)
@@ -65,8 +71,7 @@ async def build(request: Request) -> Response:
 
 async def deploy(request: Request) -> Response:
     """Make a deployment of the project; with `check=true` only say what it would do."""
-    workspace, access = caller(request)
-    access.require_deploy()
+    workspace = _deploying(request)
     files = await _project_files(request)
     flags = {
         flag: request.query_params.get(flag, "").lower() == "true"
@@ -84,8 +89,17 @@ async def deploy(request: Request) -> Response:
     return answer({"result": result, "deployment": deployment.report()})
 
 
+def _seed(workspace: Workspace) -> Deployment:
+    """What is live before the first promotion: an empty deployment, which no record has."""
+    live = workspace.live is None
+    status = "data_ready" if live else "deleted"
+    return Deployment(number=SEED, status=status, live=live, created_at=workspace.created_at)
+
+
 def _numbered(request: Request, workspace: Workspace) -> Deployment:
     text = request.path_params["deployment"]
+    if text == str(SEED):
+        return _seed(workspace)
     found = workspace.deployments.get(int(text)) if text.isdigit() else None
     if found is None:
         raise NotFound(f"Deployment '{text}' not found")
@@ -94,37 +108,34 @@ def _numbered(request: Request, workspace: Workspace) -> Deployment:
 
 async def list_deployments(request: Request) -> Response:
     """The live deployment first, then the one in staging."""
-    workspace, access = caller(request)
-    access.require_deploy()
+    workspace = _deploying(request)
     with_deleted = request.query_params.get("include_deleted") == "true"
-    shown = sorted(
-        (d for d in workspace.deployments.values() if with_deleted or d.status != "deleted"),
-        key=lambda d: (not d.live, -d.number),
-    )
+    shown = [d for d in list(workspace.deployments.values()) if with_deleted or d.serves]
+    if workspace.live is None:
+        shown.append(_seed(workspace))
+    shown.sort(key=lambda d: (not d.live, -d.number))
     return answer({"deployments": [d.report() for d in shown]})
 
 
 async def get_deployment(request: Request) -> Response:
-    workspace, access = caller(request)
-    access.require_deploy()
+    workspace = _deploying(request)
     return answer({"result": "success", "deployment": _numbered(request, workspace).report()})
 
 
 async def set_live(request: Request) -> Response:
     """Promote a deployment that is ready."""
-    workspace, access = caller(request)
-    access.require_deploy()
+    workspace = _deploying(request)
     found = _numbered(request, workspace)
-    await run(request, services(request).deployer.promote, workspace, found)
-    return answer({"result": "success", "deployment": found.report()})
+    promoted = await run(request, services(request).deployer.promote, workspace, found)
+    return answer({"result": "success", "deployment": promoted.report()})
 
 
 async def delete_deployment(request: Request) -> Response:
     """Discard a staging deployment; one that is gone already stays gone."""
-    workspace, access = caller(request)
-    access.require_deploy()
+    workspace = _deploying(request)
     found = _numbered(request, workspace)
-    await run(request, services(request).deployer.discard, workspace, found)
+    if found.number != SEED:
+        await run(request, services(request).deployer.discard, workspace, found)
     return answer({"result": "success", "deployment": found.report()})
 
 

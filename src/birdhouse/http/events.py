@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import Future
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.routing import Route
 
 from birdhouse.errors import BadRequest
 from birdhouse.http.context import answer, caller, read_body, run, services
+from birdhouse.http.operations import record_events
 from birdhouse.ingest import Format, Landing, Receipt, decompress
 
 BODY_LIMIT = 10 * 1000 * 1000
@@ -42,8 +44,11 @@ async def send_events(request: Request) -> Response:
         text = decompress(body, encoding) if encoding else body
         return append(landing, text, FORMATS[format_])
 
+    started = time.perf_counter()
     small = len(body) < SMALL_BODY and not encoding
     receipt = await asyncio.wrap_future(decode() if small else await run(request, decode))
+    elapsed = time.perf_counter() - started
+    record_events(request, workspace, datasource.name, datasource.id, receipt, elapsed)
     waited = request.query_params.get("wait", "false").lower() in ("true", "1")
     return answer(
         {

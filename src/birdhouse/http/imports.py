@@ -26,6 +26,7 @@ from birdhouse.http.context import (
     services,
 )
 from birdhouse.http.datasources import ONLY_BY_DEPLOYMENT, datasource_report
+from birdhouse.http.operations import operation
 from birdhouse.http.spool import spool
 from birdhouse.ingest import Dialect, FileFormat, Landing, Receipt, fetch, replace_rows
 from birdhouse.query import plan_condition
@@ -49,6 +50,8 @@ class _Import:
         format_ = str(values.get("format", "csv"))
         if format_ not in _FORMATS:
             raise BadRequest(f"Unknown format '{format_}': use one of {', '.join(_FORMATS)}")
+        self.request = request
+        self.workspace = who.workspace
         self.services = services(request)
         self.datasource = datasource
         self.landing = Landing(who.workspace.database, datasource)
@@ -65,10 +68,19 @@ class _Import:
         return append_file(landing, self.path, self.format, self.dialect)
 
     def run(self) -> Receipt:
+        workspace, name = self.workspace, self.datasource.name
+        with operation(self.request, workspace, name, self.mode, format=self.format) as running:
+            receipt = self._run()
+            running.received(receipt)
+        return receipt
+
+    def _run(self) -> Receipt:
         if self.mode != "replace":
             return self.load(self.landing)
         engine, hold = self.services.engine, self.services.ingestion.hold
-        return replace_rows(engine, hold, self.landing, self.load, self.condition)
+        with self.workspace.rewriting(self.datasource.name) as datasource:
+            landing = Landing(self.landing.database, datasource)
+            return replace_rows(engine, hold, landing, self.load, self.condition)
 
     def job(self) -> Job:
         named = {"id": self.datasource.id, "name": self.datasource.name}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from birdhouse import query
 from birdhouse.errors import BadRequest, Forbidden, NotFound
 from birdhouse.http.context import (
     PUBLIC_URL,
@@ -18,12 +20,16 @@ from birdhouse.http.context import (
     query_values,
     run,
     scope_of,
+    services,
     template_variables,
     text_answer,
 )
 from birdhouse.http.data import data_response, output_settings
+from birdhouse.http.observed import name_pipe, observed
+from birdhouse.http.openapi import document
 from birdhouse.query import format_named, plan_pipe, plan_sql
-from birdhouse.query.formats import ENDPOINT_FORMATS, split_format
+from birdhouse.query.describe import endpoint_columns, endpoint_parameters
+from birdhouse.query.formats import ENDPOINT_FORMATS, check_length, split_format
 from birdhouse.workspace.resources import Node, Pipe
 from birdhouse.workspace.workspaces import USER_EMAIL
 
@@ -44,14 +50,14 @@ def _node_report(pipe: Pipe, node: Node) -> dict[str, Any]:
         "project": None,
         "result": None,
         "ignore_sql_errors": False,
-        "dependencies": [],
+        "dependencies": list(node.dependencies),
         "params": list(node.params),
         "deployment_suffix": "",
         **({"mode": node.settings.get("mode", "append")} if node.type == "copy" else {}),
     }
 
 
-def _report(who: Caller, pipe: Pipe) -> dict[str, Any]:
+def pipe_report(who: Caller, pipe: Pipe) -> dict[str, Any]:
     endpoint = pipe.endpoint
     return {
         "id": pipe.id,
@@ -77,7 +83,7 @@ async def list_pipes(request: Request) -> Response:
     """The pipes that the token may read; `attrs` and `node_attrs` narrow each entry."""
     who = caller(request)
     pipes = who.workspace.resources.pipes.values()
-    reports = [_report(who, p) for p in pipes if who.access.may_read_pipe(p.name, p.id)]
+    reports = [pipe_report(who, p) for p in pipes if who.access.may_read_pipe(p.name, p.id)]
     attrs = [a for a in request.query_params.get("attrs", "").split(",") if a]
     node_attrs = [a for a in request.query_params.get("node_attrs", "").split(",") if a]
     for report in reports:
@@ -102,7 +108,7 @@ def _readable(request: Request, missing: str) -> tuple[Caller, Pipe]:
 
 async def get_pipe(request: Request) -> Response:
     who, pipe = _readable(request, "Pipe '{}' not found")
-    return answer(_report(who, pipe))
+    return answer(pipe_report(who, pipe))
 
 
 async def pipe_file(request: Request) -> Response:
@@ -111,9 +117,11 @@ async def pipe_file(request: Request) -> Response:
     return text_answer(pipe.text)
 
 
+@observed
 async def endpoint_data(request: Request) -> Response:
     """Run an endpoint with the request's parameters; `q` runs SQL over its result, as `_`."""
     who, pipe = _readable(request, "The pipe '{}' does not exist")
+    name_pipe(request, pipe.id, pipe.name)
     if pipe.endpoint is None:
         raise NotFound(f"The pipe '{pipe.name}' does not have an endpoint yet")
     extension = request.path_params["format"]
@@ -122,17 +130,57 @@ async def endpoint_data(request: Request) -> Response:
         raise BadRequest(f"Unknown format '{extension}': use one of {known}")
     format_ = format_named(ENDPOINT_FORMATS[extension])
     values = {**query_values(request), **await body_values(request)}
-    variables = template_variables(values)
-    variables |= who.access.fixed_params(pipe.name, pipe.id)
-    scope = scope_of(who, variables, own_rights=True)
+    request.state.sent = values
+    scope = scope_of(who, template_variables(values), own_rights=True)
+    output = output_settings(values)
+    sql = str(values.get("q") or "")
+    if not sql.strip():
+        plans = services(request).plans
+        return await data_response(request, lambda: plans.pipe(pipe, scope), format_, output)
+    check_length(sql)
+    sql, format_ = split_format(sql, format_)
+    return await data_response(request, lambda: plan_sql(sql, scope, pipe), format_, output)
 
-    query = values.get("q")
-    if query:
-        sql, format_ = split_format(str(query), format_)
-        plan = await run(request, plan_sql, sql, scope, pipe)
-    else:
+
+async def explain_pipe(request: Request) -> Response:
+    """The SQL that a request to the pipe comes down to, and how the engine would run it."""
+    who, pipe = _readable(request, "Pipe '{}' not found")
+    who.access.require_admin()
+    scope = scope_of(who, template_variables(query_values(request)), own_rights=True)
+    engine, limits = services(request).engine, services(request).limits
+
+    def explain() -> tuple[str, str]:
         plan = plan_pipe(pipe, scope)
-    return await data_response(request, plan, format_, output_settings(values))
+        explained = msgspec.structs.replace(plan, sql=f"EXPLAIN {plan.sql}")
+        found = query.run(engine, explained, format_named("TSV"), limits)
+        return plan.sql, found.result.text()
+
+    sql, steps = await run(request, explain)
+    return answer({"debug_query": sql, "query_explain": steps})
+
+
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document of the endpoints that the token may read."""
+    who = caller(request)
+    resources = who.workspace.resources
+    scope = scope_of(who, {}, own_rights=False)
+    engine = services(request).engine
+    shown = [
+        pipe
+        for pipe in resources.pipes.values()
+        if pipe.endpoint and who.access.may_read_pipe(pipe.name, pipe.id)
+    ]
+
+    def describe() -> dict[str, Any]:
+        return document(
+            str(request.base_url).rstrip("/"),
+            [
+                (pipe, endpoint_parameters(pipe, resources), endpoint_columns(engine, pipe, scope))
+                for pipe in shown
+            ],
+        )
+
+    return answer(await run(request, describe))
 
 
 async def example_request(request: Request) -> Response:
@@ -152,10 +200,12 @@ async def example_request(request: Request) -> Response:
 routes = [
     Route("/v0/pipes", list_pipes),
     Route("/v1/pipes", list_pipes),
+    Route("/v0/pipes/openapi.json", openapi),
     Route("/v0/pipes/{name}.pipe", pipe_file),
     Route("/v1/pipes/{name}.pipe", pipe_file),
     Route("/v0/pipes/{name}.{format}", endpoint_data, methods=["GET", "POST"]),
     Route("/v0/pipes/{name}", get_pipe),
     Route("/v1/pipes/{name}", get_pipe),
+    Route("/v0/pipes/{name}/explain", explain_pipe),
     Route("/examples/query.http", example_request),
 ]

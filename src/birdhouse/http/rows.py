@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -21,6 +23,7 @@ from birdhouse.http.context import (
     scope_of,
     services,
 )
+from birdhouse.http.operations import operation
 from birdhouse.ingest import count_partitions, delete_rows, lightweight_delete, truncate
 from birdhouse.query import Plan, count_rows, plan_condition
 from birdhouse.workspace.jobs import Job
@@ -29,48 +32,69 @@ from birdhouse.workspace.workspaces import Workspace
 _PROJECTION_MODES = ("throw", "drop", "rebuild")
 
 
-def _table(workspace: Workspace, name: str) -> str:
-    """The table of a data source or of its quarantine."""
+@contextmanager
+def _table(workspace: Workspace, name: str) -> Iterator[str]:
+    """The table of a data source or of its quarantine; no deployment gives it another one while
+    the block runs."""
     owner = workspace.resources.datasources.get(name.removesuffix("_quarantine"))
     if owner is not None and name not in workspace.resources.datasources:
-        return owner.quarantine
-    return workspace.datasource(name).table
+        yield owner.quarantine
+        return
+    with workspace.rewriting(name) as datasource:
+        yield datasource.table
 
 
 async def truncate_datasource(request: Request) -> Response:
     """Remove every row of a data source, or of its quarantine."""
     workspace, access = caller(request)
     access.require_admin()
-    table = _table(workspace, request.path_params["name"])
+    name = request.path_params["name"]
     engine, hold = services(request).engine, services(request).ingestion.hold
-    await run(request, truncate, engine, hold, workspace.database, table)
+
+    def work() -> None:
+        with (
+            operation(request, workspace, name, "truncate"),
+            _table(workspace, name) as table,
+        ):
+            truncate(engine, hold, workspace.database, table)
+
+    await run(request, work)
     return Response(status_code=205)
 
 
-async def _condition(request: Request, who: Caller) -> tuple[str, str, Plan, dict[str, Any]]:
-    """The table, the checked condition, its count, and all that was sent."""
+async def _condition(
+    request: Request, who: Caller
+) -> tuple[str, Callable[[], Plan], dict[str, Any]]:
+    """The checked condition, what plans its count, and all that was sent."""
     who.access.require_admin()
     name = request.path_params["name"]
-    table = _table(who.workspace, name)
     values = {**query_values(request), **await body_values(request)}
     condition = str(values.get("delete_condition", ""))
-    plan = plan_condition(name, condition, scope_of(who, {}, own_rights=False))
-    return table, condition, plan, values
+
+    def plan() -> Plan:
+        return plan_condition(name, condition, scope_of(who, {}, own_rights=False))
+
+    plan()
+    return condition, plan, values
 
 
 async def delete_v0(request: Request) -> Response:
     """Delete by rewriting parts, as a job; with `dry_run` only count."""
     who = caller(request)
-    table, condition, plan, values = await _condition(request, who)
+    condition, plan, values = await _condition(request, who)
     engine = services(request).engine
     if str(values.get("dry_run", "")).lower() == "true":
-        return answer({"rows_to_be_deleted": await run(request, count_rows, engine, plan)})
+        return answer({"rows_to_be_deleted": await run(request, count_rows, engine, plan())})
     datasource = {"name": request.path_params["name"]}
     job = Job(kind="delete_data", detail={"delete_condition": condition, "datasource": datasource})
 
     def work() -> dict[str, Any]:
-        rows = count_rows(engine, plan)
-        delete_rows(engine, who.workspace.database, table, condition)
+        with (
+            operation(request, who.workspace, datasource["name"], "delete") as running,
+            _table(who.workspace, datasource["name"]) as table,
+        ):
+            running.operation.rows = rows = count_rows(engine, plan())
+            delete_rows(engine, who.workspace.database, table, condition)
         return {"rows_affected": rows}
 
     report = (await start_job(request, who.workspace, job, work)).report(PUBLIC_URL)
@@ -80,7 +104,8 @@ async def delete_v0(request: Request) -> Response:
 async def delete_v1(request: Request) -> Response:
     """Lightweight delete: at once, or as a job with `wait=false`."""
     who = caller(request)
-    table, condition, plan, values = await _condition(request, who)
+    condition, plan, values = await _condition(request, who)
+    name = request.path_params["name"]
     partition = str(values.get("partition", ""))
     mode = str(values.get("projection_mode", "throw"))
     if mode not in _PROJECTION_MODES:
@@ -88,9 +113,13 @@ async def delete_v1(request: Request) -> Response:
     engine, database = services(request).engine, who.workspace.database
 
     def work() -> dict[str, Any]:
-        rows = count_rows(engine, plan)
-        partitions = count_partitions(engine, database, table)
-        lightweight_delete(engine, database, table, condition, partition, mode)
+        with (
+            operation(request, who.workspace, name, "delete") as running,
+            _table(who.workspace, name) as table,
+        ):
+            running.operation.rows = rows = count_rows(engine, plan())
+            partitions = count_partitions(engine, database, table)
+            lightweight_delete(engine, database, table, condition, partition, mode)
         return {
             "rows_affected": rows,
             "mutation": {

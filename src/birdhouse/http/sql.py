@@ -11,19 +11,20 @@ from starlette.routing import Route
 
 from birdhouse.errors import BadRequest, Forbidden, NotFound
 from birdhouse.http.context import (
+    body_values,
     caller,
     query_values,
     read_body,
-    run,
     scope_of,
     template_variables,
 )
 from birdhouse.http.data import data_response, output_settings
+from birdhouse.http.observed import observed
 from birdhouse.query import format_named, plan_sql
-from birdhouse.query.formats import split_format
+from birdhouse.query.formats import check_length, split_format
 
-SQL_LIMIT = 8 * 1024
 BODY_LIMIT = 1024 * 1024
+_FORMS = ("application/json", "multipart/form-data")
 _STATEMENTS = ("select", "with", "%", "(", "explain", "describe", "desc", "--", "/*", "from")
 
 
@@ -34,6 +35,9 @@ async def _statement(request: Request) -> tuple[str, dict[str, Any]]:
     type says, so that `+`, `&` and `=` in SQL stay what they are.
     """
     values = query_values(request)
+    if request.headers.get("content-type", "").startswith(_FORMS):
+        form = {**values, **await body_values(request)}
+        return str(form.pop("q", "")), form
     if request.method == "POST":
         try:
             text = (await read_body(request, BODY_LIMIT)).decode()
@@ -48,14 +52,15 @@ async def _statement(request: Request) -> tuple[str, dict[str, Any]]:
     return str(values.get("q", "")), values
 
 
+@observed
 async def run_sql(request: Request) -> Response:
     """One reading statement; its FORMAT clause decides on the answer's format, JSON without."""
     who = caller(request)
     sql, values = await _statement(request)
+    request.state.sent = {**values, "q": sql}
     if not sql.strip():
         raise BadRequest("The parameter 'q' is required: it is the SQL to run")
-    if len(sql.encode()) > SQL_LIMIT:
-        raise BadRequest(f"The query is longer than {SQL_LIMIT} bytes")
+    check_length(sql)
     pipe = None
     if values.get("pipeline"):
         name = str(values["pipeline"])
@@ -65,9 +70,11 @@ async def run_sql(request: Request) -> Response:
         if not who.access.may_read_pipe(pipe.name, pipe.id):
             raise Forbidden(f"Not enough permissions for resource '{pipe.name}'")
     sql, format_ = split_format(sql, format_named("JSON"))
+    if str(values.get("explain", "")).lower() in ("true", "1"):
+        sql, format_ = f"EXPLAIN {sql}", format_named("JSON")
     scope = scope_of(who, template_variables(values), own_rights=True)
-    plan = await run(request, plan_sql, sql, scope, pipe)
-    return await data_response(request, plan, format_, output_settings(values))
+    output = output_settings(values)
+    return await data_response(request, lambda: plan_sql(sql, scope, pipe), format_, output)
 
 
 routes = [Route("/v0/sql", run_sql, methods=["GET", "POST"])]

@@ -130,6 +130,7 @@ async def update_token(request: Request) -> Response:
 async def refresh_token(request: Request) -> Response:
     """Give the token a new value; the old one is refused from now on."""
     workspace, token = _find(request)
+    caller(request).access.require_tokens()
     user = services(request).workspaces.account.user_id
     fresh = new_token(user, token.name, token.scopes, token.origin, token.description)
     changed = msgspec.structs.replace(token, token=fresh.token, updated_at=utc_now())

@@ -133,7 +133,7 @@ async def delete_workspace(request: Request) -> Response:
     found = _named(request)
     values = {**await body_values(request), **request.query_params}
     confirmation = values.get("hard_delete_confirmation", values.get("confirmation"))
-    if confirmation not in ("yes", "true", found.name):
+    if confirmation not in (None, "yes", "true", found.name):  # the CLI has asked and sends none
         raise BadRequest("To delete a workspace, confirm with hard_delete_confirmation=yes")
     await run(request, services(request).deployer.delete_workspace, found)
     return answer({"ok": True})

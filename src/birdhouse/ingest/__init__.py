@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from birdhouse.ingest.analysis import Analysis, analyse
 from birdhouse.ingest.compression import decompress
 from birdhouse.ingest.csvfile import Dialect
 from birdhouse.ingest.deletion import count_partitions, delete_rows, lightweight_delete, truncate
@@ -16,6 +17,7 @@ from birdhouse.ingest.replacement import replace_rows
 from birdhouse.ingest.rows import Format
 
 __all__ = [
+    "Analysis",
     "Dialect",
     "FileFormat",
     "Format",
@@ -24,6 +26,7 @@ __all__ = [
     "Receipt",
     "Rejection",
     "RemoteLimits",
+    "analyse",
     "count_partitions",
     "decompress",
     "delete_rows",

@@ -16,7 +16,7 @@ import msgspec
 
 from birdhouse.engine import Engine
 from birdhouse.errors import BadRequest
-from birdhouse.ingest.csvfile import Dialect, records, text_of_file
+from birdhouse.ingest.csvfile import Dialect, guess_delimiter, records, text_of_file
 from birdhouse.ingest.files import FileFormat, opened, unpack_parquet
 from birdhouse.ingest.jsonpath import key_path
 from birdhouse.workspace.resources import Column
@@ -24,7 +24,9 @@ from birdhouse.workspace.resources import Column
 _SAMPLE = 4 * 1024 * 1024
 _PREVIEW = 10
 _PARQUET = b"PAR1"
-_BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BARE_KEY = re.compile(r"""[^.\["'`,\\\s]+""")
+_UNWRITABLE_KEY = re.compile(r"""["'`,\\\s]""")
+"""Keys whose path cannot stand in a datafile: they get no column."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
@@ -35,6 +37,7 @@ _TIMES = {
     "DateTime64(3)": re.compile(rf"{_TIME}\.[0-9]{{1,9}}{_ZONE}"),
 }
 _INTEGERS = {"Int16": 15, "Int32": 31, "Int64": 63}
+_OBJECT = "an object, an array or null"
 
 Row = dict[str, Any]
 
@@ -117,38 +120,46 @@ def _json_rows(sample: bytes) -> Iterator[Row]:
 def _leaves(row: Row, path: str, prefix: str) -> Iterator[tuple[str, str, Any]]:
     """JSONPath, column name and value of everything in an object that is no object itself."""
     for key, value in row.items():
+        if _UNWRITABLE_KEY.search(key) or not key:
+            continue
         step = f"{path}.{key}" if _BARE_KEY.fullmatch(key) else path + key_path(key)[1:]
-        name = prefix + (re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "column")
+        name = prefix + _column_name(key)
         if isinstance(value, dict) and value:
             yield from _leaves(value, step, f"{name}_")
         else:
-            yield step, name if not name[0].isdigit() else f"_{name}", value
+            yield step, name, value
+
+
+def _column_name(text: str) -> str:
+    """The text as the name of a column."""
+    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_") or "column"
+    return f"_{name}" if name[0].isdigit() else name
 
 
 def _of_csv(sample: bytes) -> Analysis:
     with text_of_file(BytesIO(sample), Dialect()) as text:
         rows = [cells for cells, _ in records(text, Dialect()) if isinstance(cells, list)]
     if len(sample) == _SAMPLE:
-        del rows[-1:]
+        del rows[-1:]  # it may have been cut
     if not rows:
         raise BadRequest("There is no row to analyse in the file")
     header = _is_header(rows[0])
     names = rows[0] if header else [f"column_{place}" for place in range(len(rows[0]))]
-    guesses = [_Guess(re.sub(r"\W+", "_", n, flags=re.ASCII).strip("_").lower()) for n in names]
+    guesses = [_Guess(_column_name(name).lower()) for name in names]
     body = [row for row in rows[1 if header else 0 :] if len(row) == len(names)]
     for row in body:
         for guess, cell in zip(guesses, row, strict=True):
             guess.add(_cell_value(cell))
     columns = tuple(guess.column(len(body)) for guess in guesses)
-    preview = tuple(
-        {guess.name: cell for guess, cell in zip(guesses, row, strict=True)}
-        for row in islice(body, _PREVIEW)
-    )
-    newline = "\r\n" if b"\r\n" in sample else "\n"
-    delimiter = _delimiter(sample)
-    return Analysis(
-        "csv", columns, preview, {"delimiter": delimiter, "newline": newline, "has_header": header}
-    )
+    named = [guess.name for guess in guesses]
+    preview = tuple(dict(zip(named, row, strict=True)) for row in islice(body, _PREVIEW))
+    first, *_ = sample.decode(errors="replace").splitlines()
+    dialect = {
+        "delimiter": guess_delimiter(first),
+        "new_line": "\r\n" if b"\r\n" in sample else "\n",
+        "has_header": header,
+    }
+    return Analysis("csv", columns, preview, dialect)
 
 
 def _is_header(cells: list[str]) -> bool:
@@ -176,26 +187,27 @@ class _Guess:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._values = 0
-        self._is_array = False
-        self._types: set[str] = set()
+        self._present = 0
+        self._scalars: set[str] = set()
+        self._elements: set[str] = set()
+        self._arrays = 0
 
     def add(self, value: Any) -> None:
         if value is None:
             return
-        self._values += 1
+        self._present += 1
         if isinstance(value, list):
-            self._is_array = True
-            self._types.update(_type(element) for element in value)
+            self._arrays += 1
+            self._elements.update(_type(element) for element in value)
         else:
-            self._types.add(_type(value))
+            self._scalars.add(_type(value))
 
     def column(self, rows: int, jsonpath: str | None = None) -> AnalysedColumn:
-        type_ = _common(self._types)
-        present = round(self._values / rows, 4) if rows else 0.0
-        if self._is_array and "Object" not in self._types:
-            path = f"{jsonpath}[:]" if jsonpath else None
-            return AnalysedColumn(Column(self.name, f"Array({type_})", path), present)
+        present = round(self._present / rows, 4) if rows else 0.0
+        if self._arrays and not self._scalars and _OBJECT not in self._elements:
+            type_, path = f"Array({_common(self._elements)})", f"{jsonpath}[:]"
+            return AnalysedColumn(Column(self.name, type_, path), present)
+        type_ = "String" if self._arrays else _common(self._scalars)
         if present < 1:
             type_ = f"Nullable({type_})"
         return AnalysedColumn(Column(self.name, type_, jsonpath), present)
@@ -212,12 +224,16 @@ def _type(value: Any) -> str:
             return "Float64"
         case str():
             return _time_type(value) or "String"
-    return "Object"
+    return _OBJECT
 
 
 def _common(types: set[str]) -> str:
     """The narrowest type that holds values of all of these."""
-    for ladder in (("Int16", "Int32", "Int64", "Float64"), ("Date",), ("DateTime", "DateTime64(3)")):
+    for ladder in (
+        ("Int16", "Int32", "Int64", "Float64"),
+        ("Date",),
+        ("DateTime", "DateTime64(3)"),
+    ):
         if types and types <= {*ladder}:
             return max(types, key=ladder.index)
     return "Bool" if types == {"Bool"} else "String"

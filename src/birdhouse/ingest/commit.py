@@ -101,12 +101,11 @@ class Committer:
                     request.future.set_result(request.receipt())
 
     def _store(self, requests: Sequence[Request]) -> Lost:
-        """Store a batch, after up to two repairs when the engine refuses it."""
-        batch = self._write(requests)
+        """Store a batch; when the engine refuses it, without the rows that it refuses."""
         lost: Lost = {}
-        for attempt, repair in enumerate((self._recheck, self._reject_refused, None), 1):
-            if batch.rows is None:
-                break
+        batch = self._write(requests)
+        attempt = 0
+        while batch.rows is not None:
             try:
                 run_insert(self._engine, self._journal, batch.rows)
                 break
@@ -117,9 +116,11 @@ class Committer:
                     break
                 self._journal.remove(batch)
                 _raise_if_unavailable(error)
-                if repair is None or not repair(requests):
+                # Each of the two leaves less to find, so this comes to an end.
+                if not (self._recheck(requests) or self._reject_refused(requests)):
                     raise _Unexplained(error) from error
-                batch = self._write(requests, attempt)
+            attempt += 1
+            batch = self._write(requests, attempt)
         self._finish(batch)
         return lost
 
@@ -129,9 +130,10 @@ class Committer:
         if attempt and requests[0].token:
             token = f"{token}-{attempt}"
         landing, plan = requests[0].landing, requests[0].plan
-        good = [chunk for r in requests if r.rows.good for chunk in (r.rows.data, b"\n")]
-        bad = [line for r in requests for line in r.quarantined()]
+        good = [part for request in requests for part in request.lines()]
+        bad = [line for request in requests for line in request.quarantined()]
         rows = rejected = None
+        self._journal.require_space()
         try:
             if good:
                 rows = insert_rows(self._journal, token, landing, plan, good)
@@ -166,8 +168,8 @@ class Committer:
         """A view threw, behind the table: bring what can be brought to it and to the others."""
 
         def insert_without(left_out: Request) -> Insert:
-            some = [r for r in requests if r is not left_out and r.rows.good]
-            chunks = [chunk for r in some for chunk in (r.rows.data, b"\n")]
+            others = [request for request in requests if request is not left_out]
+            chunks = [part for request in others for part in request.lines()]
             landing, plan = requests[0].landing, requests[0].plan
             file = f"{token}-{left_out.import_id}"
             return insert_rows(self._journal, token, landing, plan, chunks, file)
@@ -186,12 +188,13 @@ class Committer:
             try:
                 run_insert(self._engine, self._journal, batch.rejected)
             except EngineError as error:
-                if error.code not in _GONE:
-                    # The good rows are stored, so there is no way back: the journal keeps the
-                    # rejected ones for the next start.
-                    log.error("rejected rows wait for the next start: %s", error)
-                    self._journal.write(Batch(batch.id, None, batch.rejected))
-                    return
+                # The good rows are stored, so there is no way back: the journal keeps the
+                # rejected ones for the next start.
+                log.error("rejected rows wait for the next start: %s", error)
+                self._journal.write(Batch(batch.id, None, batch.rejected))
+                if batch.rows is not None:
+                    self._journal.remove_rows(batch.rows)
+                return
         self._journal.remove(batch)
 
     def replay(self, batch: Batch) -> None:

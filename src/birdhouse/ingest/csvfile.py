@@ -79,7 +79,7 @@ class _Lines:
 def records(text: TextIO, dialect: Dialect) -> Iterator[tuple[Record, int]]:
     """The records and the number of characters each was made of; blank lines are left out."""
     lines = _Lines(text)
-    delimiter = dialect.delimiter or _guess_delimiter(lines)
+    delimiter = dialect.delimiter or _first_delimiter(lines)
 
     def new_reader() -> Iterator[list[str]]:
         return csv.reader(
@@ -104,11 +104,15 @@ def records(text: TextIO, dialect: Dialect) -> Iterator[tuple[Record, int]]:
                 yield cells, sum(map(len, lines.taken))
 
 
-def _guess_delimiter(lines: _Lines) -> str:
+def _first_delimiter(lines: _Lines) -> str:
     first = list(islice(lines, 1))
     lines.give_back(first)
-    outside = re.sub(r'"[^"]*"', "", first[0]) if first else ""
-    return max(_DELIMITERS, key=outside.count)
+    return guess_delimiter(first[0] if first else "")
+
+
+def guess_delimiter(line: str) -> str:
+    """The most frequent of the usual delimiters, outside of quotes."""
+    return max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", line).count)
 
 
 @lru_cache(maxsize=1024)
@@ -160,7 +164,7 @@ class Cells:
                 rejected.append(Rejected(self._texts(plan, record), tuple(errors)))
             else:
                 good.append(b"{%s}" % b",".join(pairs))
-        return Rows(b"\n".join(good), len(good), tuple(rejected), True)
+        return Rows((b"\n".join(good),), len(good), tuple(rejected), True)
 
     def _texts(self, plan: Plan, record: Sequence[str]) -> dict[str, str | None]:
         places = {target.name: self._places.get(target.name) for target in plan.targets}

@@ -40,6 +40,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 _PARQUET_OUT: dict[str, int | float | str] = {
     "engine_file_truncate_on_insert": 1,
+    "date_time_output_format": "iso",  # says that it is UTC, which the column may not be
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_decimals": 1,
     "output_format_json_quote_denormals": 1,
@@ -147,9 +148,15 @@ def _csv_block(cells: Cells, block: list[Record], size: int) -> Source:
 
 
 def _parquet_paths(columns: tuple[Column, ...], names: frozenset[str]) -> tuple[Column, ...]:
-    """Columns with the path to the value of a Parquet file: by JSONPath, else by their own name."""
+    """Columns with the path to the value of a Parquet file: by JSONPath, else by their own name.
+
+    A file that names every column is one of this very table: then names come first.
+    """
+    own = names.issuperset(column.name for column in columns)
 
     def path(column: Column) -> str | None:
+        if own:
+            return key_path(column.name)
         steps = parse_jsonpath(column.jsonpath) if column.jsonpath else ()
         if column.jsonpath and (not steps or steps[0] in names):
             return column.jsonpath

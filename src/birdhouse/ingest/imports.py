@@ -109,7 +109,9 @@ class Imports:
             raise
         except Exception as error:
             for future in waiting:
-                future.cancel()
+                if not future.cancel():
+                    with suppress(BirdhouseError):
+                        task = task.after(future.result())
             self._end(task)
             if isinstance(error, BirdhouseError) and task.blocks:
                 stored = task.receipt.successful_rows
@@ -154,7 +156,10 @@ class Imports:
             except msgspec.MsgspecError as error:
                 log.error("%s cannot be read: %s", path, error)
                 continue
-            if Path(task.path).exists():
+            # Where the file was is not where it is when the folder comes from a backup.
+            spooled = self._folder.absolute() / "spool" / Path(task.path).name
+            task = msgspec.structs.replace(task, path=str(spooled))
+            if spooled.exists():
                 found.append(task)
             else:
                 log.warning("the file of import %s is gone after %d blocks", task.id, task.blocks)

@@ -16,8 +16,8 @@ from birdhouse.ingest.csvfile import Dialect
 from birdhouse.ingest.files import FileFormat
 from birdhouse.ingest.imports import FileImport, Imports, Progress
 from birdhouse.ingest.journal import Journal
-from birdhouse.ingest.landing import Landing, Receipt
-from birdhouse.ingest.queue import Queue
+from birdhouse.ingest.landing import Landing, Receipt, Totals
+from birdhouse.ingest.queue import Queue, ShuttingDown
 from birdhouse.ingest.request import Request
 from birdhouse.ingest.rows import Format, json_source
 from birdhouse.ingest.ulid import new_ulid
@@ -46,8 +46,10 @@ class Ingestion:
         max_queued_bytes: int = 256 * 1024 * 1024,
         max_batch_bytes: int = 16 * 1024 * 1024,
         max_batch_requests: int = 10_000,
+        min_free_bytes: int = 256 * 1024 * 1024,
     ) -> None:
-        self._journal = Journal(folder)
+        self.totals = Totals()
+        self._journal = Journal(folder, min_free_bytes)
         self._current = current
         self._resumed = resumed
         self._committer = Committer(engine, self._journal, self._landing_now)
@@ -59,6 +61,7 @@ class Ingestion:
             max_batch_requests,
         )
         self._imports = Imports(engine, folder, lambda request: self._put(request, wait=True))
+        self._resuming: threading.Thread | None = None
         self.spool = folder.absolute() / "spool"
         """Where to put a file for `append_file`: only one in here is resumed after a crash."""
         self.spool.mkdir(exist_ok=True)
@@ -80,8 +83,14 @@ class Ingestion:
             if path not in spooled:
                 path.unlink(missing_ok=True)
         if interrupted:
-            threading.Thread(target=self._resume, args=(interrupted,), name="resume").start()
+            self._resuming = threading.Thread(target=self._resume, args=(interrupted,))
+            self._resuming.start()
         return count
+
+    def join_resumed(self) -> None:
+        """Wait for the imports that go on in the background."""
+        if self._resuming is not None:
+            self._resuming.join()
 
     def _resume(self, interrupted: list[FileImport]) -> None:
         for task in interrupted:
@@ -89,6 +98,8 @@ class Ingestion:
             result: Receipt | BirdhouseError
             try:
                 result = self._imports.run(task, resumable=True)
+            except ShuttingDown:
+                return
             except BirdhouseError as error:
                 log.error("import %s: %s", task.id, error)
                 result = error
@@ -146,7 +157,12 @@ class Ingestion:
         return self._put_reserved(request)
 
     def _put_reserved(self, request: Request) -> Future[Receipt]:
-        request.future.add_done_callback(lambda _: self._queue.release(request.size))
+        def settle(future: Future[Receipt]) -> None:
+            self._queue.release(request.size)
+            if not future.cancelled() and future.exception() is None:
+                self.totals.add(future.result())
+
+        request.future.add_done_callback(settle)
         self._queue.put(request)
         return request.future
 
@@ -159,6 +175,16 @@ class Ingestion:
         """Keep every insert waiting while the block runs, after those under way are committed."""
         return self._queue.hold()
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of requests that wait or are being committed."""
+        return self._queue.bytes
+
+    def link_to(self, target: Path) -> None:
+        """Give a new folder what this one remembers. Meant for a time of `hold`."""
+        self._journal.link_to(target)
+
     def close(self) -> None:
         """Refuse new rows and finish those that were taken."""
         self._queue.close()
+        self.join_resumed()

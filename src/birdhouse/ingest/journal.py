@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ log = logging.getLogger("birdhouse.ingest")
 
 _BATCH = ".batch"
 _ASIDE = ".failed"
+_UNFINISHED = (".tmp", ".unpacked")
 _FULL_RETRY = 30
 
 
@@ -59,11 +61,21 @@ def disk_error(error: OSError) -> Unavailable:
 class Journal:
     """The journal in one folder. Each batch has one writer; the folder has one owner."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, min_free_bytes: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._min_free_bytes = min_free_bytes
 
-    def write_rows(self, name: str, chunks: Sequence[bytes]) -> None:
+    def require_space(self) -> None:
+        """Raise `Unavailable` when the disk is almost full.
+
+        The engine stores a batch partition by partition: on a disk that fills up meanwhile, it
+        could store some of them.
+        """
+        if shutil.disk_usage(self.folder).free < self._min_free_bytes:
+            raise Unavailable("The disk is almost full: nothing was stored", _FULL_RETRY)
+
+    def write_rows(self, name: str, chunks: Sequence[bytes | memoryview]) -> None:
         """Write a file of rows for an INSERT to come. Raises `Unavailable`."""
         path = self.folder / name
         try:
@@ -120,6 +132,17 @@ class Journal:
                 log.error("%s cannot be read and is set aside: %s", path, error)
                 path.rename(path.with_suffix(_ASIDE))
 
+    def link_to(self, target: Path) -> None:
+        """Give a new folder what is in this one, as hard links: files here are never changed."""
+        for path in self.folder.rglob("*"):
+            link = target / path.relative_to(self.folder)
+            if path.is_dir():
+                link.mkdir(parents=True, exist_ok=True)
+            elif path.suffix not in _UNFINISHED:
+                # One that goes meanwhile is not needed any more.
+                with suppress(FileNotFoundError):
+                    link.hardlink_to(path)
+
     def sweep(self) -> None:
         """Remove files that no batch in flight or set aside names."""
         known = set()
@@ -130,5 +153,6 @@ class Journal:
         for path in self.folder.glob("*.rows"):
             if path.name not in known:
                 path.unlink(missing_ok=True)
-        for path in self.folder.glob("*.tmp"):
-            path.unlink(missing_ok=True)
+        for suffix in _UNFINISHED:
+            for path in self.folder.glob(f"*{suffix}"):
+                path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import msgspec
@@ -34,6 +35,20 @@ class Receipt(msgspec.Struct, frozen=True):
     """`c__import_id` of the quarantined rows."""
     errors: tuple[Rejection, ...] = ()
     """The first rejections, for a person to read."""
+
+
+class Totals:
+    """Rows since the start; any thread may add."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.successful_rows = 0
+        self.quarantined_rows = 0
+
+    def add(self, receipt: Receipt) -> None:
+        with self._lock:
+            self.successful_rows += receipt.successful_rows
+            self.quarantined_rows += receipt.quarantined_rows
 
 
 ERROR_SAMPLE = 10

@@ -25,6 +25,7 @@ DOCUMENT = "$"
 
 _EMPTY = frozenset({"Array", "Map", "Nested", "JSON"})
 """Types whose value is empty when there is none."""
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHOWN = 200
 """Characters of a value that a message shows."""
 
@@ -77,8 +78,11 @@ class _Branch:
         self.targets: list[int] = []
         self.keys: dict[str, _Branch] = {}
         self.each: _Branch | None = None
+        self.leaf: int | None = None
+        """The only target, when there is one and nothing below."""
 
     def grow(self, steps: tuple[Step, ...], target: int) -> None:
+        self.leaf = target if not (steps or self.targets or self.keys or self.each) else None
         if not steps:
             self.targets.append(target)
             return
@@ -101,13 +105,19 @@ class _Branch:
         for target in self.targets:
             found[target] = value
         if self.keys and value is not None and value[:1] == b"{":
-            items = _decode_object(value)
-            for key, branch in self.keys.items():
-                item = items.get(key)
-                if item is not None:
-                    branch.pick(bytes(item), found)
+            self.pick_keys(_decode_object(value), found)
         if self.each is not None and value is not None and value != NULL:
             self._pick_each(self.each, value, found)
+
+    def pick_keys(self, items: dict[str, msgspec.Raw], found: list[bytes | None]) -> None:
+        for key, branch in self.keys.items():
+            item = items.get(key)
+            if item is None:
+                continue
+            if branch.leaf is None:
+                branch.pick(bytes(item), found)
+            else:
+                found[branch.leaf] = bytes(item)
 
     @staticmethod
     def _pick_each(each: _Branch, value: bytes, found: list[bytes | None]) -> None:
@@ -164,10 +174,11 @@ class Plan:
         """The document as one row for the engine, or why it is none."""
         values: list[bytes | None] = [None] * len(self.targets)
         try:
-            if document[:1] != b"{":
-                raise ValueError("it is not an object")
-            _decode_object(document)
-            self._root.pick(document, values)
+            items = _decode_object(document)
+            if self._root.targets or self._root.each is not None:
+                self._root.pick(document, values)
+            else:
+                self._root.pick_keys(items, values)
         except MISMATCHES as error:
             return self.reject_document(document, str(error))
         pairs, errors = [], []
@@ -199,7 +210,10 @@ class Plan:
     def reject_document(self, document: bytes, reason: str) -> Rejected:
         """A line that is no JSON object: the message keeps all of its text."""
         text = document.decode("utf-8", "backslashreplace")
-        reason = "the JSON is nested too deep" if "recursion" in reason else reason
+        if "recursion" in reason:
+            reason = "it is nested too deep"
+        elif _SURROGATE.search(document):
+            reason = "an escape is half of a surrogate pair"
         message = f"value '{text}' on column '{DOCUMENT}' is not a JSON object: {reason}"
         return Rejected({}, (Rejection(DOCUMENT, message),))
 

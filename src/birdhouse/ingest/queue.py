@@ -3,8 +3,10 @@
 Concurrency: `_lock` guards everything below it. Each table has a lane, a line of requests that at
 most one worker empties at a time; a lane exists while it has requests or a worker. A worker takes
 whatever waits in its lane, commits it as one batch outside the lock, and lines up again behind the
-other lanes, so that no table starves another. Nobody waits for company: a request that finds its
-lane idle is committed at once, alone.
+other lanes, so that no table starves another. A request that finds its lane idle is committed at
+once, alone. Only when there are several clients, so that requests wait after a commit or several
+were answered by it, they get a moment to send their next ones: otherwise they would fall into two
+halves, each waiting for the commits of both.
 
 `hold` lets the commits under way finish and starts no other until it is over.
 """
@@ -12,6 +14,7 @@ lane idle is committed at once, alone.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +25,8 @@ from birdhouse.ingest.request import Request
 
 Lane = tuple[str, str]
 """Database and table."""
+
+GATHER_SECONDS = 0.002
 
 
 class ShuttingDown(Unavailable):
@@ -54,6 +59,11 @@ class Queue:
         self._closed = False
         self.generation = 0
         """Number of holds that have ended: tables may have been replaced since."""
+
+    @property
+    def bytes(self) -> int:
+        """What is reserved and not released yet."""
+        return self._bytes
 
     def reserve(self, size: int, *, wait: bool = False) -> None:
         """Make room for a request of `size` bytes, or `wait` until there is some.
@@ -89,17 +99,19 @@ class Queue:
             self._lanes[lane] = deque([request])
             self._start(lane)
 
-    def _start(self, lane: Lane) -> None:
+    def _start(self, lane: Lane, pause: float = 0.0) -> None:
         """Give the lane to a worker, or let it wait for the end of a hold."""
         if self._holds:
             self._waiting.append(lane)
         else:
             self._committing += 1
-            self._pool.submit(self._work, lane)
+            self._pool.submit(self._work, lane, pause)
 
-    def _work(self, lane: Lane) -> None:
+    def _work(self, lane: Lane, pause: float) -> None:
         batch: list[Request] = []
         try:
+            if pause:
+                time.sleep(pause)
             with self._lock:
                 batch = self._take(self._lanes[lane])
             if batch:
@@ -112,8 +124,8 @@ class Queue:
         finally:
             with self._lock:
                 self._committing -= 1
-                if self._lanes[lane]:
-                    self._start(lane)
+                if self._lanes[lane] or len(batch) > 1:
+                    self._start(lane, GATHER_SECONDS)
                 else:
                     del self._lanes[lane]
                 self._idle.notify_all()

@@ -48,7 +48,7 @@ def _try(engine: Engine, journal: Journal, plan: Plan, rows: Sequence[bytes]) ->
     columns = ", ".join(map(quote_name, plan.names))
     try:
         engine.execute(
-            f"SELECT ignore({columns}) FROM file({path}, 'JSONEachRow', "
+            f"SELECT {columns} FROM file({path}, 'JSONEachRow', "
             f"{quote_text(plan.structure)}) FORMAT Null",
             settings=SETTINGS,
         )

@@ -25,7 +25,8 @@ _SETTINGS = {"insert_deduplicate": 0, "max_execution_time": 0, "max_partitions_p
 def stage(engine: Engine, landing: Landing) -> Iterator[Landing]:
     """An empty twin of a landing, which no view reads; it is dropped at the end."""
     source = landing.datasource
-    twin = msgspec.structs.replace(source, table=f"stage_{uuid.uuid4().hex}")
+    name = f"stage_{uuid.uuid4().hex}"
+    twin = msgspec.structs.replace(source, id=name, table=name)
     pairs = [(source.table, twin.table), (source.quarantine, twin.quarantine)]
     try:
         for table, copy in pairs:

@@ -48,7 +48,7 @@ class Request:
 
     def documents(self) -> list[bytes]:
         """The good rows, one by one."""
-        return split_documents(self.rows.data, "ndjson")
+        return split_documents(b"\n".join(self.rows.chunks), "ndjson")
 
     def recheck(self) -> None:
         """Read each good row value by value."""
@@ -59,7 +59,13 @@ class Request:
         """Move good rows, by their place, to the rejected ones."""
         kept = [row for place, row in enumerate(self.documents()) if place not in refused]
         rejected = self.rows.rejected + tuple(refused.values())
-        self.rows = Rows(b"\n".join(kept), len(kept), rejected, True)
+        self.rows = Rows((b"\n".join(kept),), len(kept), rejected, True)
+
+    def lines(self) -> list[bytes | memoryview]:
+        """The good rows, in pieces that can follow those of another request."""
+        if not self.rows.good:
+            return []
+        return [part for chunk in self.rows.chunks for part in (chunk, b"\n")]
 
     def quarantined(self) -> list[bytes]:
         """The rejected rows, as lines for the quarantine."""

@@ -1,13 +1,13 @@
 """A request body as rows: those for the table and those for quarantine.
 
-Three tiers, each for what the one before it refused: the typed check of the whole body, the same
+Three tiers, each for what the one before it refused: the typed check of large pieces, the same
 check document by document, and the reading value by value. What passes a check goes to the engine
 as it was sent; only what needs it is written anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -22,15 +22,18 @@ after the other, else lines."""
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
+_PIECE = 256 * 1024
+"""Bytes that are checked at once: when one row fails, only its piece is looked at more closely."""
 
 _decode_documents = msgspec.json.Decoder(msgspec.Raw).decode_lines
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Rows(NamedTuple):
-    """`good` rows in `data`, JSON documents divided by white space, and the rejected ones."""
+    """`good` rows in `chunks`, JSON documents divided by white space, and the rejected ones."""
 
-    data: bytes
+    chunks: Sequence[bytes | memoryview]
+    """What is to be read one after the other, a line feed between each two."""
     good: int
     rejected: tuple[Rejected, ...]
     checked: bool
@@ -54,14 +57,59 @@ def read_rows(plan: Plan, body: bytes, format_: Format) -> Rows:
     """Sort the rows of a body. Every row is in the result once; nothing is raised for bad ones."""
     if body.startswith(_BOM):
         body = body[len(_BOM) :]
-    if plan.typed is not None:
-        count = plan.typed.count(body)
-        if count is not None:
-            return Rows(body, count, (), False)
-    return read_documents(plan, split_documents(body, format_), False)
+    if plan.typed is None:
+        return read_documents(plan, split_documents(body, format_), strict=False)
+    pieces = list(_pieces(memoryview(body)))
+    counts = [plan.typed.count(piece) for piece in pieces]
+    if None not in counts:
+        return Rows((body,), sum(filter(None, counts)), (), False)
+    if len(pieces) == 1:
+        return read_documents(plan, split_documents(body, format_), strict=False)
+    return _read_pieces(plan, body, format_, list(zip(pieces, counts, strict=True)))
 
 
-def read_documents(plan: Plan, documents: list[bytes], strict: bool) -> Rows:
+def _pieces(body: memoryview) -> Iterator[memoryview]:
+    """The body, cut at the ends of lines."""
+    start = 0
+    while start < len(body):
+        end = start + _PIECE
+        if end < len(body):
+            # Searched in the next piece only, since a search takes a copy.
+            found = bytes(body[end : end + _PIECE]).find(b"\n")
+            end = end + found + 1 if found >= 0 else len(body)
+        yield body[start:end]
+        start = end
+
+
+def _read_pieces(
+    plan: Plan, body: bytes, format_: Format, pieces: list[tuple[memoryview, int | None]]
+) -> Rows:
+    """Sort the rows of a body of which some pieces are known to be good."""
+    chunks: list[bytes | memoryview] = [piece for piece, count in pieces if count is not None]
+    found = Rows((), sum(count or 0 for _, count in pieces), (), False)
+    for piece in (piece for piece, count in pieces if count is None):
+        try:
+            documents = [bytes(item) for item in _decode_documents(piece)]
+        except REFUSALS:
+            if format_ == "json" or _are_documents(body):
+                # Written over several lines, it was cut in the middle of a document.
+                return read_documents(plan, split_documents(body, format_), strict=False)
+            documents = _lines(bytes(piece))
+        rows = read_documents(plan, documents, strict=False)
+        chunks += rows.chunks
+        found = found._replace(good=found.good + rows.good, rejected=found.rejected + rows.rejected)
+    return found._replace(chunks=chunks)
+
+
+def _are_documents(body: bytes) -> bool:
+    try:
+        _decode_documents(body)
+    except REFUSALS:
+        return False
+    return True
+
+
+def read_documents(plan: Plan, documents: list[bytes], *, strict: bool) -> Rows:
     """Sort documents; `strict` reads each of them value by value."""
     good: list[bytes] = []
     rejected: list[Rejected] = []
@@ -75,7 +123,7 @@ def read_documents(plan: Plan, documents: list[bytes], strict: bool) -> Rows:
             good.append(found)
         else:
             rejected.append(found)
-    return Rows(b"\n".join(good), len(good), tuple(rejected), typed is None)
+    return Rows((b"\n".join(good),), len(good), tuple(rejected), typed is None)
 
 
 def split_documents(body: bytes, format_: Format) -> list[bytes]:
@@ -87,5 +135,10 @@ def split_documents(body: bytes, format_: Format) -> list[bytes]:
     except REFUSALS:
         if format_ == "json":
             return [body.strip(_BLANK)]
-        lines = (line.strip(_BLANK) for line in body.split(b"\n"))
-        return [line for line in lines if line]
+        return _lines(body)
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """The lines that are not blank."""
+    lines = (line.strip(_BLANK) for line in body.split(b"\n"))
+    return [line for line in lines if line]

@@ -32,6 +32,7 @@ SETTINGS: dict[str, int | float | str] = {
     "min_insert_block_size_bytes": _ANY_SIZE,
     "min_insert_block_size_rows": _ANY_SIZE,
     "parallel_view_processing": 0,
+    "precise_float_parsing": 1,
 }
 """Settings of every INSERT."""
 
@@ -44,7 +45,7 @@ def insert_rows(
     token: str,
     landing: Landing,
     plan: Plan,
-    chunks: Sequence[bytes],
+    chunks: Sequence[bytes | memoryview],
     file: str = "",
 ) -> Insert:
     """The INSERT of good rows into the table. Raises `Unavailable`.
@@ -58,7 +59,7 @@ def insert_rows(
 
 
 def insert_rejected(
-    journal: Journal, token: str, landing: Landing, chunks: Sequence[bytes]
+    journal: Journal, token: str, landing: Landing, chunks: Sequence[bytes | memoryview]
 ) -> Insert:
     """The INSERT of rejected rows into the quarantine. Raises `Unavailable`."""
     columns = landing.datasource.quarantine_columns
@@ -89,7 +90,7 @@ def _insert(
     into: str,
     names: Sequence[str],
     structure: str,
-    chunks: Sequence[bytes],
+    chunks: Sequence[bytes | memoryview],
     file: str,
     *,
     inline: bool,

@@ -163,8 +163,7 @@ class TypedRows:
     def accepts(self, document: bytes | memoryview | msgspec.Raw) -> bool:
         """Whether the one document is a row as it stands."""
         try:
-            row = self._decoder.decode(document)
-            return self._in_range((row,))
+            return self._in_range((self._decoder.decode(document),))
         except REFUSALS:
             return False
 

@@ -1,63 +1,192 @@
-"""What only the whole project shows: whether its SQL runs, and its parts fit together."""
+"""What only the whole project shows: whether its SQL runs, and its parts fit together.
+
+The checks run on the new tables, which are still empty; nothing of the live deployment is touched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 
 from croniter import croniter
 
 from birdhouse import tinybird
+from birdhouse.engine import quote_name, quote_text
 from birdhouse.errors import BadRequest, BirdhouseError, CustomError, EngineError, FileError
+from birdhouse.project.migration import Forward, Migration
+from birdhouse.project.report import Feedback, feedback, place
 from birdhouse.workspace.resources import DataSource, Node, Pipe, Resources
 
-Describe = Callable[[Resources, Pipe, Node], list[tuple[str, str]]]
-"""The columns (name, type) that a node gives; raises what planning or the engine raises."""
+Columns = list[tuple[str, str]]
+"""Names and types."""
+PlanNode = Callable[[Resources, Pipe, Node], str]
+"""The SELECT of a node, with placeholders for its parameters."""
+Describe = Callable[[str], Columns]
+"""The columns that a SELECT gives; raises what the engine raises."""
 
 _STRUCTURAL = {
+    42,  # NUMBER_OF_ARGUMENTS_DOESNT_MATCH
     46,  # UNKNOWN_FUNCTION
     47,  # UNKNOWN_IDENTIFIER
     60,  # UNKNOWN_TABLE
     62,  # SYNTAX_ERROR
+    63,  # UNKNOWN_AGGREGATE_FUNCTION
     81,  # UNKNOWN_DATABASE
+    179,  # MULTIPLE_EXPRESSIONS_FOR_ALIAS
+    184,  # ILLEGAL_AGGREGATION
+    207,  # AMBIGUOUS_IDENTIFIER
+    215,  # NOT_AN_AGGREGATE
 }
 """Errors that no parameter value can heal; a template's placeholders may provoke any other."""
 
+_WRAPPER = re.compile(r"(?:LowCardinality|Nullable)\((.*)\)$")
+_ZONE = re.compile(r"\(?,?'[A-Za-z_/+-]+'\)?")
 
-def check_resources(resources: Resources, describe: Describe) -> list[FileError]:
-    """Every fault of the pipes and their targets, each with its file."""
-    errors: list[FileError] = []
-    nodes: dict[str, str] = {}
-    for pipe in resources.pipes.values():
+
+class Checker:
+    """One check of a migration's resources: `errors` and `told` are what it finds."""
+
+    def __init__(self, migration: Migration, plan: PlanNode, describe: Describe) -> None:
+        self._migration = migration
+        self._resources = migration.resources
+        self._plan = plan
+        self._describe = describe
+        self.errors: list[FileError] = []
+        self.told: list[Feedback] = []
+
+    def run(self) -> None:
+        for forward in self._migration.forwards:
+            self._forward(forward)
+        for datasource in self._resources.datasources.values():
+            self._connections(datasource.path, datasource.connector)
+            if datasource.connector:
+                text = "Connectors do not run here: rows come by the Events API and by imports"
+                self.told.append(feedback(datasource.name, "WARNING", text))
+        for pipe in self._resources.pipes.values():
+            self._pipe(pipe)
+
+    # data sources
+
+    def _forward(self, forward: Forward) -> None:
+        datasource = forward.datasource
+        try:
+            given = self._describe(forward.select)
+            wanted = {column.name: column.type for column in datasource.columns}
+            given_names = {name for name, _ in given}
+            if given_names == wanted.keys():
+                casts = (
+                    f"CAST({quote_name(name)}, {quote_text(type_)})"
+                    for name, type_ in wanted.items()
+                )
+                self._describe(f"SELECT {', '.join(casts)} FROM ({forward.select})")
+                return
+            text = "FORWARD_QUERY columns don't match datasource schema. " + _differences(
+                given_names, set(wanted), "in the query", "in the schema"
+            )
+        except EngineError as error:
+            text = f"FORWARD_QUERY: {error}"
+        self.errors.append(FileError(datasource.path, text))
+
+    def _connections(self, path: str, settings: dict[str, str]) -> None:
+        for key, name in settings.items():
+            if key.endswith("connection_name") and name not in self._resources.connections:
+                text = f"Connection '{name}' not found: {key.upper()} names it"
+                self.errors.append(FileError(path, text))
+
+    # pipes
+
+    def _pipe(self, pipe: Pipe) -> None:
         for node in pipe.nodes:
-            if node.name in resources.datasources or node.name in resources.pipes:
-                text = f"The node '{node.name}' has the name of another resource"
-                errors.append(FileError(pipe.path, text))
-            nodes[node.name] = pipe.name
-            errors += [
-                FileError(pipe.path, text) for text in _node(resources, pipe, node, describe)
-            ]
-    return errors
+            if node.name in self._resources.datasources or node.name in self._resources.pipes:
+                self._fail(pipe, node, "It has the name of another resource")
+        columns = self._columns(pipe, pipe.output)
+        if isinstance(columns, list):
+            unread = [node for node in pipe.nodes if node.name not in _read_by(pipe, pipe.output)]
+        else:
+            unread = [node for node in pipe.nodes if node is not pipe.output]
+        for node in unread:
+            found = self._columns(pipe, node)
+            if isinstance(found, BirdhouseError):
+                self._fail(pipe, node, str(found))
+                return
+        if isinstance(columns, BirdhouseError):
+            self._fail(pipe, pipe.output, str(columns))
+        elif columns is not None:
+            self._output(pipe, pipe.output, columns)
 
+    def _output(self, pipe: Pipe, node: Node, columns: Columns) -> None:
+        if node.type == "materialized":
+            self._target(pipe, node, "datasource", columns)
+        elif node.type == "copy":
+            schedule = node.settings.get("copy_schedule", "@on-demand")
+            if schedule != "@on-demand" and not croniter.is_valid(schedule):
+                text = "COPY node schedule must be @on-demand or a valid cron expression"
+                self._fail(pipe, node, text)
+            self._target(pipe, node, "target_datasource", columns)
+        elif node.type in ("sink", "stream"):
+            self._connections(pipe.path, node.settings)
+            text = f"Pipes of the type {node.type} are checked, but do not run here"
+            self.told.append(feedback(pipe.name, "WARNING", text))
 
-def _node(resources: Resources, pipe: Pipe, node: Node, describe: Describe) -> list[str]:
-    where = f"Node '{node.name}': "
-    try:
-        columns = describe(resources, pipe, node)
-    except CustomError:
-        return []
-    except EngineError as error:
-        if tinybird.is_template(node.sql) and error.code not in _STRUCTURAL:
-            return []
-        return [f"{where}{error}"]
-    except BirdhouseError as error:
-        if tinybird.is_template(node.sql) and not _is_final(error):
-            return []
-        return [f"{where}{error}"]
-    if node.type == "materialized":
-        return [where + text for text in _target(resources, node, columns, "datasource")]
-    if node.type == "copy":
-        return [where + text for text in _copy(resources, node, columns)]
-    return []
+    def _columns(self, pipe: Pipe, node: Node) -> Columns | BirdhouseError | None:
+        """What a node gives; None when only real parameters could tell."""
+        view = self._migration.views.get(pipe.name) if node.type == "materialized" else None
+        try:
+            return self._describe(view.select if view else self._plan(self._resources, pipe, node))
+        except CustomError:
+            return None
+        except EngineError as error:
+            placeholders = any(tinybird.is_template(other.sql) for other in pipe.nodes)
+            return None if placeholders and error.code not in _STRUCTURAL else error
+        except BirdhouseError as error:
+            return None if tinybird.is_template(node.sql) and not _is_final(error) else error
+
+    def _fail(self, pipe: Pipe, node: Node, text: str) -> None:
+        self.errors.append(FileError(pipe.path, f"{place(pipe, node)}: {text}"))
+
+    # where pipes write
+
+    def _target(self, pipe: Pipe, node: Node, setting: str, columns: Columns) -> None:
+        name = node.settings.get(setting, "")
+        target = self._resources.datasources.get(name)
+        if target is None:
+            self._fail(pipe, node, f"Resource '{name}' not found: it is where the node writes")
+            return
+        given = dict(columns)
+        wanted = {column.name for column in target.columns}
+        needed = {column.name for column in target.columns if column.default is None}
+        if given.keys() - wanted or needed - given.keys():
+            kind = "Materialized view" if node.type == "materialized" else "Copy"
+            text = f"{kind} target data source columns do not match the query columns. "
+            inside = f"in the Data Source '{name}'"
+            self._fail(pipe, node, text + _differences(set(given), needed, "in the query", inside))
+            return
+        self._types(pipe, node, target, given)
+
+    def _types(self, pipe: Pipe, node: Node, target: DataSource, given: dict[str, str]) -> None:
+        wanted = {column.name: column.type for column in target.columns if column.name in given}
+        clashes = [name for name in wanted if _core(given[name]) != _core(wanted[name])]
+        states = [
+            f"`{name}` is {given[name]} and not {wanted[name]}"
+            for name in clashes
+            if "AggregateFunction(" in f"{given[name]} {wanted[name]}"
+        ]
+        if states:
+            text = f"The states do not fit the Data Source '{target.name}': {'; '.join(states)}"
+            self._fail(pipe, node, text)
+            return
+        for name in clashes:
+            value = f"materialize(defaultValueOfTypeName({quote_text(given[name])}))"
+            try:
+                self._describe(f"SELECT CAST({value}, {quote_text(wanted[name])})")
+            except EngineError as error:
+                self._fail(pipe, node, f"`{name}` of the Data Source '{target.name}': {error}")
+                continue
+            text = (
+                f"`{name}` is {given[name]} in the query and {wanted[name]} in '{target.name}': "
+                "every value is converted, and one that cannot be fails"
+            )
+            self.told.append(feedback(pipe.name, "WARNING", text))
 
 
 def _is_final(error: BirdhouseError) -> bool:
@@ -70,56 +199,34 @@ def _is_final(error: BirdhouseError) -> bool:
     )
 
 
-def _target(
-    resources: Resources, node: Node, columns: list[tuple[str, str]], setting: str
-) -> list[str]:
-    name = node.settings.get(setting, "")
-    target = resources.datasources.get(name)
-    if target is None:
-        return [f"Resource '{name}' not found: it is where the node writes"]
-    return _fit(target, columns)
+def _read_by(pipe: Pipe, node: Node) -> set[str]:
+    """The nodes of the pipe that a node reads, itself among them."""
+    nodes = {other.name: other for other in pipe.nodes}
+    seen: set[str] = set()
+    pending = [node.name]
+    while pending:
+        name = pending.pop()
+        if name in nodes and name not in seen:
+            seen.add(name)
+            pending += nodes[name].dependencies
+    return seen
 
 
-def _fit(target: DataSource, columns: list[tuple[str, str]]) -> list[str]:
-    """What keeps these columns from being written into the target."""
-    wanted = {column.name: column for column in target.columns}
-    given = dict(columns)
-    extra = [f"`{name}` {type_}" for name, type_ in columns if name not in wanted]
-    missing = [
-        f"`{column.name}` {column.type}"
-        for column in target.columns
-        if column.name not in given and column.default is None
-    ]
-    clashes = [
-        f"`{name}` {given[name]} instead of {column.type}"
-        for name, column in wanted.items()
-        if name in given
-        and "AggregateFunction" in column.type + given[name]
-        and _state(given[name]) != _state(column.type)
-    ]
-    if not (extra or missing or clashes):
-        return []
-    parts = [
-        f"{label}: {', '.join(found)}"
-        for label, found in (
-            ("not in the Data Source", extra),
-            ("missing in the query", missing),
-            ("of another type", clashes),
-        )
-        if found
-    ]
-    return [f"The columns don't match the Data Source '{target.name}': {'; '.join(parts)}"]
+def _differences(left: set[str], right: set[str], left_name: str, right_name: str) -> str:
+    def parts() -> Iterator[str]:
+        for names, label in ((left - right, left_name), (right - left, right_name)):
+            if names:
+                yield f"Only {label}: {', '.join(f'`{name}`' for name in sorted(names))}"
+
+    return "; ".join(parts())
 
 
-def _state(type_: str) -> str:
-    """An aggregate state's type, as far as it decides whether states can be merged."""
-    if type_.startswith("SimpleAggregateFunction("):
-        type_ = type_[:-1].partition(",")[2]
-    return type_.replace(" ", "").replace("LowCardinality(String)", "String")
-
-
-def _copy(resources: Resources, node: Node, columns: list[tuple[str, str]]) -> list[str]:
-    schedule = node.settings.get("copy_schedule", "@on-demand")
-    if schedule != "@on-demand" and not croniter.is_valid(schedule):
-        return ["COPY node schedule must be @on-demand or a valid cron expression."]
-    return _target(resources, node, columns, "target_datasource")
+def _core(type_: str) -> str:
+    """A type as far as it decides which values fit in."""
+    text = type_.replace(" ", "")
+    if text.startswith("SimpleAggregateFunction("):
+        text = text[:-1].partition(",")[2]
+    text = _ZONE.sub("", text) if text.startswith("DateTime") else text
+    while match := _WRAPPER.match(text):
+        text = match[1]
+    return text.replace("LowCardinality(String)", "String")

@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from birdhouse import tinybird
+import msgspec
+
+from birdhouse import screen, tinybird
 from birdhouse.errors import BirdhouseError, FileError, ProjectError
-from birdhouse.project.ddl import engine_ddl
+from birdhouse.project.ddl import create_table
+from birdhouse.project.folder import EXTENSIONS
+from birdhouse.project.report import Feedback, feedback
 from birdhouse.workspace.resources import (
     Column,
     Connection,
@@ -24,9 +29,9 @@ from birdhouse.workspace.resources import (
     Pipe,
     Resources,
     TokenGrant,
+    utc_now,
 )
 
-EXTENSIONS = ("datasource", "pipe", "connection")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NODE_TYPES: dict[str, NodeType] = {
     "": "standard",
@@ -39,65 +44,141 @@ _NODE_TYPES: dict[str, NodeType] = {
     "stream": "stream",
 }
 _NODE_TEXT = {"name", "description", "sql", "type"}
+_CONNECTOR = ("kafka_", "import_", "pg_")
+"""What the directives begin with that name where rows come from."""
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A datafile read: its resource, and what the parser warns of."""
+
+    resource: DataSource | Pipe | Connection
+    warnings: tuple[str, ...]
 
 
 def read_project(
     files: Mapping[str, str], secrets: Mapping[str, str], live: Resources
-) -> Resources:
-    """The resources that `files` (path → text) describe.
+) -> tuple[Resources, list[Feedback]]:
+    """The resources that `files` (path → text) describe, and the parsers' warnings.
 
-    A resource that `live` knows by the same name keeps its id and its creation time. Raises
-    `ProjectError` with every file that cannot be read.
+    A resource that `live` knows by the same name keeps its id, its table and its times; one that
+    has not changed at all is the same object. Raises `ProjectError` with every file that cannot
+    be read.
     """
     errors: list[FileError] = []
+    told: list[Feedback] = []
     datasources: dict[str, DataSource] = {}
     pipes: dict[str, Pipe] = {}
     connections: dict[str, Connection] = {}
     taken: dict[str, str] = {}
     for path, text in sorted(files.items()):
-        name, _, kind = PurePosixPath(path).name.rpartition(".")
         try:
-            if not _NAME.fullmatch(name):
-                raise BirdhouseError(
-                    f"Invalid name '{name}': use letters, digits and underscores, "
-                    "and begin with a letter or an underscore"
-                )
-            if kind != "connection" and name in taken:
-                raise BirdhouseError(f"The name '{name}' is already used by {taken[name]}")
-            parsed = tinybird.read_datafile(path, text, secrets)
-            if kind == "datasource":
-                datasources[name] = _datasource(path, name, text, parsed, live)
-            elif kind == "pipe":
-                pipes[name] = _pipe(path, name, text, parsed, live)
-            else:
-                connections[name] = _connection(path, name, text, parsed, live)
-            if kind != "connection":
+            name = _resource_name(path)
+            used = tuple((key, value) for key, value in secrets.items() if key in text)
+            parsed = _read(path, text, used)
+            resource = parsed.resource
+            if not isinstance(resource, Connection):
+                if name in taken:
+                    raise BirdhouseError(f"The name '{name}' is already used by {taken[name]}")
                 taken[name] = path
         except BirdhouseError as error:
             errors.append(FileError(path, str(error)))
+            continue
+        told += [feedback(name, "WARNING", text) for text in parsed.warnings]
+        if isinstance(resource, DataSource):
+            datasources[name] = _settle_datasource(resource, live.datasources.get(name))
+        elif isinstance(resource, Pipe):
+            pipes[name] = _settle_pipe(resource, live.pipes.get(name))
+        else:
+            connections[name] = _settle_connection(resource, live.connections.get(name))
     if errors:
         raise ProjectError(errors)
-    return Resources(datasources, pipes, connections)
+    return Resources(datasources, pipes, connections), told
+
+
+def _resource_name(path: str) -> str:
+    name, _, kind = PurePosixPath(path).name.rpartition(".")
+    if kind not in EXTENSIONS:
+        known = ", ".join(f".{extension}" for extension in EXTENSIONS)
+        raise BirdhouseError(f"The file is none of {known}")
+    if not _NAME.fullmatch(name):
+        raise BirdhouseError(
+            f"Invalid name '{name}': use letters, digits and underscores, "
+            "and begin with a letter or an underscore"
+        )
+    return name
+
+
+@lru_cache(maxsize=4096)
+def _read(path: str, text: str, secrets: tuple[tuple[str, str], ...]) -> Parsed:
+    """One file by itself. Projects are built again and again with few files changed: a file that
+    was read once is not read again."""
+    name, _, kind = PurePosixPath(path).name.rpartition(".")
+    parsed = tinybird.read_datafile(path, text, dict(secrets))
+    resource: DataSource | Pipe | Connection
+    if kind == "datasource":
+        resource = _datasource(path, name, text, parsed)
+    elif kind == "pipe":
+        resource = _pipe(path, name, text, parsed)
+    else:
+        resource = _connection(path, name, text, parsed)
+    return Parsed(resource, tuple(parsed["warnings"]))
+
+
+def _settle_datasource(fresh: DataSource, known: DataSource | None) -> DataSource:
+    now = utc_now()
+    if known is None:
+        id = _new_id()
+        return msgspec.structs.replace(fresh, id=id, table=id, created_at=now, updated_at=now)
+    same = msgspec.structs.replace(
+        fresh,
+        id=known.id,
+        table=known.table,
+        fed_by=known.fed_by,
+        created_at=known.created_at,
+        updated_at=known.updated_at,
+    )
+    return known if same == known else msgspec.structs.replace(same, updated_at=now)
+
+
+def _settle_pipe(fresh: Pipe, known: Pipe | None) -> Pipe:
+    now = utc_now()
+    ids = {node.name: node.id for node in known.nodes} if known else {}
+    nodes = tuple(
+        msgspec.structs.replace(node, id=ids.get(node.name) or _new_id()) for node in fresh.nodes
+    )
+    same = msgspec.structs.replace(
+        fresh,
+        id=known.id if known else _new_id(),
+        nodes=nodes,
+        created_at=known.created_at if known else now,
+        updated_at=known.updated_at if known else now,
+    )
+    if known is None or same == known:
+        return known or same
+    return msgspec.structs.replace(same, updated_at=now)
+
+
+def _settle_connection(fresh: Connection, known: Connection | None) -> Connection:
+    return msgspec.structs.replace(fresh, id=known.id if known else str(uuid.uuid4()))
+
+
+def _new_id() -> str:
+    return f"t_{uuid.uuid4().hex}"
 
 
 def _tokens(parsed: dict[str, Any]) -> tuple[TokenGrant, ...]:
     return tuple(TokenGrant(name, permission) for name, permission in parsed["tokens"])
 
 
-def _datasource(
-    path: str, name: str, text: str, parsed: dict[str, Any], live: Resources
-) -> DataSource:
+def _datasource(path: str, name: str, text: str, parsed: dict[str, Any]) -> DataSource:
     (node,) = parsed["nodes"]
     engine = node.get("engine") or {}
-    known = live.datasources.get(name)
-    id = known.id if known else f"t_{uuid.uuid4().hex}"
-    extra = {} if known is None else {"created_at": known.created_at}
     settings = {str(key): str(value) for key, value in engine.get("args", [])}
     settings["type"] = str(engine.get("type") or "MergeTree")
     datasource = DataSource(
-        id=id,
+        id="",
         name=name,
-        table=known.table if known else id,
+        table="",
         columns=tuple(_column(column) for column in node["columns"]),
         engine=settings,
         indexes=tuple(_index(index) for index in node.get("indexes") or ()),
@@ -107,11 +188,13 @@ def _datasource(
         shared_with=tuple(parsed["shared_with"]),
         forward_query=node.get("forward_query"),
         backfill_skip=str(node.get("backfill", "")).lower() == "skip",
+        connector={k: str(v) for k, v in node.items() if k.startswith(_CONNECTOR)},
         path=path,
         text=text,
-        **extra,
     )
-    engine_ddl(datasource)
+    screen.check_definition(create_table("", datasource))
+    if datasource.forward_query:
+        screen.check_rewrite(datasource.forward_query, name)
     return datasource
 
 
@@ -134,8 +217,7 @@ def _index(index: Any) -> str:
     return f"{index.name} {index.expr} TYPE {index.type_full} GRANULARITY {index.granularity}"
 
 
-def _pipe(path: str, name: str, text: str, parsed: dict[str, Any], live: Resources) -> Pipe:
-    known = live.pipes.get(name)
+def _pipe(path: str, name: str, text: str, parsed: dict[str, Any]) -> Pipe:
     nodes = []
     names = {name}
     for node in parsed["nodes"]:
@@ -147,9 +229,8 @@ def _pipe(path: str, name: str, text: str, parsed: dict[str, Any], live: Resourc
         nodes.append(_node(node))
     if not nodes:
         raise BirdhouseError("The pipe has no node")
-    extra = {} if known is None else {"created_at": known.created_at}
     return Pipe(
-        id=known.id if known else f"t_{uuid.uuid4().hex}",
+        id="",
         name=name,
         nodes=tuple(nodes),
         description=parsed["description"],
@@ -157,7 +238,6 @@ def _pipe(path: str, name: str, text: str, parsed: dict[str, Any], live: Resourc
         tokens=_tokens(parsed),
         path=path,
         text=text,
-        **extra,
     )
 
 
@@ -168,7 +248,7 @@ def _node(parsed: Mapping[str, Any]) -> Node:
     if tinybird.is_template(sql):
         tinybird.check_parameter_names(sql)
     return Node(
-        id=f"t_{uuid.uuid4().hex}",
+        id="",
         name=parsed["name"],
         sql=sql,
         type=_NODE_TYPES[str(parsed.get("type") or "").lower()],
@@ -190,16 +270,7 @@ def _dependencies(sql: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for _, name, function in found if not function))
 
 
-def _connection(
-    path: str, name: str, text: str, parsed: dict[str, Any], live: Resources
-) -> Connection:
-    known = live.connections.get(name)
+def _connection(path: str, name: str, text: str, parsed: dict[str, Any]) -> Connection:
     settings = {k: str(v) for node in parsed["nodes"] for k, v in node.items() if v is not None}
-    return Connection(
-        id=known.id if known else str(uuid.uuid4()),
-        name=name,
-        service=settings.get("type", "").lower(),
-        settings=settings,
-        path=path,
-        text=text,
-    )
+    service = settings.get("type", "").lower()
+    return Connection(id="", name=name, service=service, settings=settings, path=path, text=text)

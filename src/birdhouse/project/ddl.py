@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from birdhouse import tinybird
 from birdhouse.engine import quote_name
+from birdhouse.workspace.deployments import View
 from birdhouse.workspace.resources import Column, DataSource
 
 
@@ -24,12 +25,12 @@ def engine_ddl(datasource: DataSource) -> str:
     return f"ENGINE = {tinybird.engine_clause(datasource.engine['type'], settings, columns)}"
 
 
-def create_table(database: str, datasource: DataSource, table: str | None = None) -> str:
-    """CREATE TABLE for the rows of a data source, under its own or another name."""
+def create_table(database: str, datasource: DataSource) -> str:
+    """CREATE TABLE for the rows of a data source."""
     columns = [column_ddl(column) for column in datasource.columns]
     columns += [f"INDEX {index}" for index in datasource.indexes]
     body = ",\n    ".join(columns)
-    name = quote_name(database, table or datasource.table)
+    name = quote_name(database, datasource.table)
     return f"CREATE TABLE {name}\n(\n    {body}\n)\n{engine_ddl(datasource)}"
 
 
@@ -42,13 +43,14 @@ def create_quarantine(database: str, datasource: DataSource) -> str:
     )
 
 
-def create_view(database: str, view: str, target: str, select: str) -> str:
-    """CREATE MATERIALIZED VIEW from a planned SELECT into a table."""
+def create_view(database: str, view: View) -> str:
+    """CREATE MATERIALIZED VIEW; harmless when it is there already."""
     return (
-        f"CREATE MATERIALIZED VIEW {quote_name(database, view)} "
-        f"TO {quote_name(database, target)} AS {select}"
+        f"CREATE MATERIALIZED VIEW IF NOT EXISTS {quote_name(database, view.name)} "
+        f"TO {quote_name(database, view.target)} AS {view.select}"
     )
 
 
 def drop_table(database: str, table: str) -> str:
-    return f"DROP TABLE IF EXISTS {quote_name(database, table)} SYNC"
+    """DROP TABLE or VIEW; the files go when its last reader is done."""
+    return f"DROP TABLE IF EXISTS {quote_name(database, table)}"

@@ -1,73 +1,111 @@
 """Builds and deployments: the only code that changes what a workspace serves.
 
-Concurrency: one deployment a workspace at a time, under `Workspace.lock`. Queries go on during
-all of it. Ingestion is held twice for some milliseconds, while views are attached and at the
-promotion, so that no row falls between an old table and a new one.
+Nothing of a deployment shows before its promotion: it has tables of its own for all that changes,
+and shares the rest. The promotion is one transaction in the store, with ingestion held.
 
-Crash safety: what a deployment is about to create is written down, as `withdrawal`, before it is
-created; what a promotion will do is written down, as `promotion`, before it begins. `recover`
-withdraws or finishes whatever a crash left behind.
+Concurrency: one deployment a workspace at a time, under `Workspace.deploying`. Queries go on
+during all of it. Ingestion is held twice for some milliseconds, while views are attached and at
+the promotion, so that no row falls between an old table and a new one. Old tables are dropped when
+the last request has been answered that may know them.
+
+Crash safety: a deployment writes down what it is about to make in ClickHouse (`objects`) before it
+makes it, and what no deployment needs is dropped (`sweep`). `recover` finishes a promotion that
+began, and gives up any other deployment that was under way.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 import msgspec
 
-from birdhouse.engine import Engine, quote_name
+from birdhouse.engine import Engine, quote_name, quote_text
 from birdhouse.errors import (
-    UNKNOWN_TABLE,
     BadRequest,
+    BirdhouseError,
     Conflict,
     EngineError,
     FileError,
     ProjectError,
 )
-from birdhouse.project.check import check_resources
+from birdhouse.project import ddl
+from birdhouse.project.check import Checker
 from birdhouse.project.datafiles import read_project
 from birdhouse.project.diff import compare
+from birdhouse.project.grants import grant_tokens
 from birdhouse.project.migration import Migration, plan_migration
-from birdhouse.workspace.deployments import Changes, Deployment
-from birdhouse.workspace.resources import Node, Pipe, Resources, utc_now
-from birdhouse.workspace.tokens import new_token
-from birdhouse.workspace.workspaces import Workspace, Workspaces, deployed_tokens
+from birdhouse.project.report import Feedback, feedback
+from birdhouse.project.sweep import Hold, Sweeper, alone
+from birdhouse.workspace.deployments import SEED, Changes, Deployment
+from birdhouse.workspace.resources import (
+    Connection,
+    DataSource,
+    Node,
+    Pipe,
+    Resources,
+)
+from birdhouse.workspace.workspaces import Workspace, Workspaces
 
 log = logging.getLogger("birdhouse")
-
-Hold = Callable[[], AbstractContextManager[None]]
-"""Keeps every insert waiting while the block runs, after those under way are committed."""
 
 PlanNode = Callable[[Workspace, Resources, Pipe, Node], str]
 """The SELECT of a node, with ClickHouse's names and placeholder parameters."""
 
-_BULK = {"insert_deduplicate": 0, "max_execution_time": 0}
+PlanView = Callable[[Workspace, Resources, Pipe], str]
+"""The SELECT of a materialized view, with ClickHouse's names and the values of secrets."""
+
+_BULK: dict[str, int | float | str] = {
+    "insert_deduplicate": 0,
+    "max_execution_time": 0,
+    "max_partitions_per_insert_block": 0,
+    "max_bytes_before_external_group_by": 1_000_000_000,
+    "max_bytes_before_external_sort": 1_000_000_000,
+}
+_SCHEMA: dict[str, int | float | str] = {"alter_sync": 0, "mutations_sync": 0}
+"""An ALTER is done when the table has its new shape: old parts follow in the background, and are
+read as if they had."""
+_MUTATION_POLL = 0.05
+
+
+class Planning(msgspec.Struct, frozen=True):
+    """How SQL of pipes becomes SQL of tables."""
+
+    node: PlanNode
+    view: PlanView
 
 
 class Deployer:
     """Builds, deploys, promotes and discards projects."""
 
     def __init__(
-        self, engine: Engine, workspaces: Workspaces, hold: Hold, plan_node: PlanNode
+        self,
+        engine: Engine,
+        workspaces: Workspaces,
+        hold: Hold,
+        planning: Planning,
+        promoted: Callable[[], None] = lambda: None,
     ) -> None:
+        """`promoted` is called whenever another deployment has become live."""
         self._engine = engine
         self._workspaces = workspaces
         self._hold = hold
-        self._plan_node = plan_node
+        self._planning = planning
+        self._promoted = promoted
+        self._closing = threading.Event()
+        self._sweeper = Sweeper(engine, workspaces, hold)
 
     def build(self, workspace: Workspace, files: Mapping[str, str]) -> Changes:
         """Make the project live at once. Raises `ProjectError`; then nothing has changed."""
-        with workspace.lock:
-            staging = workspace.staging
-            if staging is not None:
-                self.discard(workspace, staging)
+        with workspace.deploying:
+            if workspace.staging is not None:
+                self.discard(workspace, workspace.staging)
             wanted, changes = self._compare(workspace, files)
             if changes:
                 deployment = self._create(workspace, wanted, changes, build=True)
-                self.promote(workspace, deployment)
-                changes = deployment.changes
+                changes = self.promote(workspace, deployment).changes
             return changes
 
     def deploy(
@@ -84,14 +122,14 @@ class Deployer:
         With `check` nothing stays behind. A project without changes gives the live deployment,
         with no changes in it. Raises `ProjectError`, `Conflict`.
         """
-        with workspace.lock:
+        with workspace.deploying:
             if workspace.staging is not None and not check:
                 raise Conflict(
                     "There is already a deployment in staging: promote or discard it first"
                 )
             wanted, changes = self._compare(workspace, files)
             if not changes:
-                number = workspace.live.number if workspace.live else 0
+                number = workspace.live.number if workspace.live else SEED
                 return Deployment(number=number, status="data_ready", live=True)
             if not allow_destructive_operations:
                 _refuse_deletions(changes, workspace.resources)
@@ -99,66 +137,93 @@ class Deployer:
                 return self._check(workspace, wanted, changes)
             deployment = self._create(workspace, wanted, changes, build=False)
             if auto_promote:
-                self.promote(workspace, deployment)
+                return self.promote(workspace, deployment)
+            workspace.save_deployment(deployment)
             return deployment
 
-    def promote(self, workspace: Workspace, deployment: Deployment) -> None:
+    def promote(self, workspace: Workspace, deployment: Deployment) -> Deployment:
         """Make a deployment that is ready live; the one before it is deleted."""
-        with workspace.lock:
+        with workspace.deploying:
             if deployment.live:
-                return
+                return deployment
             if deployment.status not in ("data_ready", "promoting"):
                 raise BadRequest(f"Deployment {deployment.id} is not ready: {deployment.status}")
-            again = deployment.status == "promoting"
-            deployment.status = "promoting"
-            workspace.save_deployment(deployment)
-            with self._hold():
-                self._run(deployment.promotion, again=again)
+            with self._alone(workspace):
+                # Not before inserts are held: then none is half done when this is found again.
+                deployment.status = "promoting"
+                workspace.save_deployment(deployment)
+                self._exchange_views(workspace, deployment)
                 with workspace.transaction():
-                    self._grant_tokens(workspace, deployment.resources)
-                    deployment.status, deployment.live = "data_ready", True
-                    deployment.promotion, deployment.withdrawal = [], []
-                    workspace.save_deployment(deployment)
+                    grant_tokens(workspace, self._workspaces.account.user_id, deployment.resources)
+                    deployment = workspace.set_live(deployment)
+            self._sweeper.sweep_soon(workspace)
+        self._promoted()
+        return deployment
 
     def discard(self, workspace: Workspace, deployment: Deployment) -> None:
         """Withdraw a deployment that is not live; one that is gone stays gone."""
-        with workspace.lock:
+        with workspace.deploying:
             if deployment.live:
                 raise BadRequest("The live deployment cannot be discarded")
-            if deployment.status == "deleted":
-                return
-            self._run(deployment.withdrawal)
-            self._forget(workspace, deployment)
+            if deployment.status != "deleted":
+                self._give_up(workspace, deployment)
+                self._sweeper.sweep_soon(workspace)
 
     def delete_workspace(self, workspace: Workspace) -> None:
         """Remove a workspace and its data."""
-        with workspace.lock, self._hold():
+        with workspace.deploying, self._alone(workspace):
             self._workspaces.delete(workspace)
-            self._engine.execute(f"DROP DATABASE IF EXISTS {quote_name(workspace.database)} SYNC")
+        self._sweeper.drop_databases()
 
     def recover(self) -> None:
-        """Finish or withdraw what a crash interrupted."""
+        """Finish or give up what a crash interrupted. Replay ingestion after it, then sweep."""
         for workspace in self._workspaces:
             for deployment in list(workspace.deployments.values()):
                 if deployment.status == "promoting":
                     log.warning("finishing the promotion of deployment %s", deployment.id)
-                    self.promote(workspace, deployment)
+                    try:
+                        self.promote(workspace, deployment)
+                    except EngineError:
+                        log.exception("deployment %s stays in staging", deployment.id)
                 elif deployment.status in ("creating_schema", "schema_ready"):
-                    log.warning("withdrawing the unfinished deployment %s", deployment.id)
-                    self.discard(workspace, deployment)
+                    log.warning("giving up the unfinished deployment %s", deployment.id)
+                    text = "The server stopped before the deployment was ready"
+                    self._give_up(workspace, deployment, [FileError("", text)])
+
+    def sweep(self) -> None:
+        """Drop what a crash left behind."""
+        self._sweeper.sweep_all()
+
+    def close(self) -> None:
+        """Let deployments under way fail soon, and leave sweeping to the next start."""
+        self._closing.set()
+        self._sweeper.close()
+
+    # making a deployment
 
     def _compare(self, workspace: Workspace, files: Mapping[str, str]) -> tuple[Resources, Changes]:
-        wanted = read_project(files, workspace.secret_values(), workspace.resources)
-        return wanted, compare(workspace.resources, wanted)
+        live = workspace.resources
+        wanted, told = read_project(files, workspace.secret_values(), live)
+        told += self._sharing_feedback(wanted)
+        return wanted, msgspec.structs.replace(compare(live, wanted), feedback=told)
+
+    def _sharing_feedback(self, wanted: Resources) -> list[Feedback]:
+        known = {workspace.name for workspace in self._workspaces}
+        return [
+            feedback(datasource.name, "WARNING", f"There is no workspace '{name}' yet")
+            for datasource in wanted.datasources.values()
+            for name in datasource.shared_with
+            if name not in known
+        ]
 
     def _plan(
         self, workspace: Workspace, wanted: Resources, changes: Changes, *, build: bool
     ) -> Migration:
         def select_of(resources: Resources, pipe: Pipe) -> str:
-            return self._plan_node(workspace, resources, pipe, pipe.output)
+            return self._planning.view(workspace, resources, pipe)
 
         return plan_migration(
-            workspace.resources, wanted, changes, workspace.database, select_of, build=build
+            workspace.live, wanted, changes, workspace.database, select_of, build=build
         )
 
     def _create(
@@ -170,23 +235,30 @@ class Deployer:
             status="creating_schema",
             resources=migration.resources,
             changes=migration.changes,
-            promotion=migration.promotion,
-            withdrawal=migration.withdrawal,
+            views=migration.views,
+            late=migration.late,
+            feeds=migration.feeds,
+            objects=migration.objects,
         )
         workspace.save_deployment(deployment)
         try:
-            self._make_schema(workspace, migration)
-            with self._hold():
-                self._run(migration.attach)
+            deployment.changes = self._make_schema(workspace, migration)
+            if migration.attach:
+                self._wait_for_mutations(workspace, migration.cloned)
+                with self._alone(workspace):
+                    self._run(migration.attach, _SCHEMA)
             deployment.status = "schema_ready"
             workspace.save_deployment(deployment)
             self._backfill(workspace, migration)
-        except BaseException:
-            self._run(migration.withdrawal)
-            self._forget(workspace, deployment)
+        except BaseException as error:
+            errors = error.errors if isinstance(error, ProjectError) else []
+            self._give_up(workspace, deployment, errors or [FileError("", str(error))])
+            self._sweeper.sweep_soon(workspace)
             raise
+        # Not saved yet: one that is to go live at once must not be found in staging after a crash.
         deployment.status = "data_ready"
-        workspace.save_deployment(deployment)
+        gone = set(migration.snapshots)
+        deployment.objects = [name for name in deployment.objects if name not in gone]
         return deployment
 
     def _check(self, workspace: Workspace, wanted: Resources, changes: Changes) -> Deployment:
@@ -194,33 +266,38 @@ class Deployer:
         deployment = Deployment(
             number=workspace.next_deployment_number(),
             status="creating_schema",
-            changes=migration.changes,
-            withdrawal=migration.withdrawal,
+            objects=migration.objects,
         )
         workspace.save_deployment(deployment)
         try:
-            self._make_schema(workspace, migration)
+            found = self._make_schema(workspace, migration)
         finally:
-            self._run(migration.withdrawal)
+            deployment.status = "deleted"
+            workspace.save_deployment(deployment)
+            self._sweeper.sweep(workspace)
             workspace.drop_deployment(deployment)
-        return msgspec.structs.replace(deployment, status="data_ready")
+        return msgspec.structs.replace(deployment, status="data_ready", changes=found)
 
-    def _make_schema(self, workspace: Workspace, migration: Migration) -> None:
+    def _make_schema(self, workspace: Workspace, migration: Migration) -> Changes:
+        """Make the new tables and check the project on them. Gives all there is to report."""
         database = quote_name(workspace.database)
         self._engine.execute(f"CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")
         for statement in migration.create:
             self._create_one(migration.resources, statement)
 
-        def describe(resources: Resources, pipe: Pipe, node: Node) -> list[tuple[str, str]]:
-            return self._describe(self._plan_node(workspace, resources, pipe, node))
+        def plan(resources: Resources, pipe: Pipe, node: Node) -> str:
+            return self._planning.node(workspace, resources, pipe, node)
 
-        errors = check_resources(migration.resources, describe)
-        if errors:
-            raise ProjectError(errors)
+        checker = Checker(migration, plan, self._describe)
+        checker.run()
+        if checker.errors:
+            raise ProjectError(checker.errors)
+        changes = migration.changes
+        return msgspec.structs.replace(changes, feedback=[*changes.feedback, *checker.told])
 
     def _create_one(self, resources: Resources, statement: str) -> None:
         try:
-            self._engine.execute(statement)
+            self._engine.execute(statement, settings=_SCHEMA)
         except EngineError as error:
             owner = next(
                 (d for d in resources.datasources.values() if f"`{d.table}`" in statement), None
@@ -233,58 +310,79 @@ class Deployer:
         rows = bytes(result.data).splitlines()
         return [(row[0], row[1]) for row in map(msgspec.json.decode, rows)]
 
+    def _wait_for_mutations(self, workspace: Workspace, tables: list[str]) -> None:
+        """A clone has the parts of a table, not the mutations that these still wait for."""
+        names = ", ".join(map(quote_text, tables))
+        if not names:
+            return
+        while True:
+            found = self._engine.query(
+                "SELECT count() FROM system.mutations WHERE NOT is_done "
+                f"AND database = {quote_text(workspace.database)} AND table IN ({names})",
+                "TSV",
+            )
+            if found.text().strip() == "0":
+                return
+            self._stop_if_closing(self._closing.wait(_MUTATION_POLL))
+
     def _backfill(self, workspace: Workspace, migration: Migration) -> None:
         for copy in migration.backfill:
+            self._stop_if_closing(self._closing.is_set())
             names = ", ".join(quote_name(name) for name, _ in self._describe(copy.select))
             target = quote_name(workspace.database, copy.target)
             self._engine.execute(
                 f"INSERT INTO {target} ({names}) SELECT {names} FROM ({copy.select})",
                 settings=_BULK,
             )
-        self._run(migration.cleanup)
+        self._run([ddl.drop_table(workspace.database, name) for name in migration.snapshots])
 
-    def _run(self, statements: list[str], *, again: bool = False) -> None:
-        """Run statements; `again` when some of them may have dropped what others read."""
-        for statement in statements:
-            try:
-                self._engine.execute(statement, settings=_BULK)
-            except EngineError as error:
-                if not (again and error.code == UNKNOWN_TABLE):
-                    raise
+    def _stop_if_closing(self, closing: bool) -> None:
+        if closing:
+            raise BirdhouseError("The server is shutting down: the deployment was given up")
 
-    def _forget(self, workspace: Workspace, deployment: Deployment) -> None:
+    # changing places
+
+    def _alone(self, workspace: Workspace) -> AbstractContextManager[None]:
+        return alone(workspace, self._hold)
+
+    def _exchange_views(self, workspace: Workspace, deployment: Deployment) -> None:
+        """Bring the views to what the deployment says. Safe to repeat."""
+        database = workspace.database
+        late = [deployment.views[pipe] for pipe in deployment.late]
+        try:
+            self._run([ddl.create_view(database, view) for view in late])
+        except EngineError:
+            self._run([ddl.drop_table(database, view.name) for view in late])
+            deployment.status = "data_ready"
+            workspace.save_deployment(deployment)
+            raise
+        kept = {view.name for view in deployment.views.values()}
+        live = workspace.live.views.values() if workspace.live else ()
+        self._run([ddl.drop_table(database, v.name) for v in live if v.name not in kept])
+
+    def _give_up(
+        self, workspace: Workspace, deployment: Deployment, errors: list[FileError] | None = None
+    ) -> None:
+        """From now on the deployment needs nothing."""
         deployment.status = "deleted"
-        deployment.resources = Resources()
-        deployment.promotion, deployment.withdrawal = [], []
+        deployment.resources, deployment.views = Resources(), {}
+        deployment.errors = [{"filename": e.filename, "error": e.error} for e in errors or ()]
         workspace.save_deployment(deployment)
 
-    def _grant_tokens(self, workspace: Workspace, resources: Resources) -> None:
-        """Create, change and remove the tokens that datafiles declare; values stay."""
-        declared = deployed_tokens(resources)
-        user = self._workspaces.account.user_id
-        for name, scopes in declared.items():
-            known = workspace.find_token(name)
-            if known is None:
-                workspace.save_token(new_token(user, name, scopes, "DS"))
-            elif known.scopes != scopes and known.origin == "DS":
-                workspace.save_token(
-                    msgspec.structs.replace(known, scopes=scopes, updated_at=utc_now())
-                )
-        for token in list(workspace.tokens.values()):
-            if token.origin == "DS" and token.name not in declared:
-                workspace.delete_token(token.id)
+    def _run(
+        self, statements: list[str], settings: Mapping[str, int | float | str] | None = None
+    ) -> None:
+        for statement in statements:
+            self._engine.execute(statement, settings=settings)
 
 
 def _refuse_deletions(changes: Changes, live: Resources) -> None:
-    gone = [
-        *(f"data source '{name}'" for name in changes.deleted_datasource_names),
-        *(f"pipe '{name}'" for name in changes.deleted_pipe_names),
-        *(f"connection '{name}'" for name in changes.deleted_data_connector_names),
+    text = "is deleted, which has to be allowed: deploy with --allow-destructive-operations"
+    gone: list[tuple[str, DataSource | Pipe | Connection]] = [
+        *(("data source", live.datasources[name]) for name in changes.deleted_datasource_names),
+        *(("pipe", live.pipes[name]) for name in changes.deleted_pipe_names),
+        *(("connection", live.connections[name]) for name in changes.deleted_data_connector_names),
     ]
-    if gone:
-        paths = [live.datasources[n].path for n in changes.deleted_datasource_names]
-        text = (
-            f"The deployment deletes {', '.join(gone)}. Destructive operations have to be allowed: "
-            "deploy with --allow-destructive-operations"
-        )
-        raise ProjectError([FileError(paths[0] if paths else "", text)])
+    errors = [FileError(r.path, f"The {kind} '{r.name}' {text}") for kind, r in gone]
+    if errors:
+        raise ProjectError(errors)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from birdhouse.errors import FileError, ProjectError
-from birdhouse.project.datafiles import EXTENSIONS
 
-_FIXTURES = (".ndjson", ".csv")
+EXTENSIONS = ("datasource", "pipe", "connection")
+_FIXTURES = (".ndjson", ".csv", ".sql")
+_SHARED_WITH = re.compile(r"^(SHARED_WITH[ \t]*)(?:>[^\n]*\n[^\n]*|[^\n]*)", re.MULTILINE)
 
 
 def project_files(folder: Path) -> dict[str, str]:
-    """The datafiles in the folder and the folders just below it, path → text, as `tb` finds them.
+    """The datafiles in the folder and two levels of folders below it, path → text, as `tb` finds
+    them.
 
     Raises `ProjectError` when there is none, or one is not UTF-8.
     """
     files: dict[str, str] = {}
-    for pattern in ("*", "*/*"):
+    for pattern in ("*", "*/*", "*/*/*"):
         for path in sorted(folder.glob(pattern)):
             relative = path.relative_to(folder)
             if path.suffix.lstrip(".") not in EXTENSIONS or relative.parts[0] == "vendor":
@@ -36,8 +39,21 @@ def project_files(folder: Path) -> dict[str, str]:
     return files
 
 
-def project_fixtures(folder: Path, datasources: Iterator[str]) -> Iterator[tuple[str, Path]]:
-    """The fixture file of each data source that has one."""
+def vendored_projects(folder: Path, shared_with: str) -> dict[str, dict[str, str]]:
+    """The projects of other workspaces that come with this one, by workspace: `vendor/NAME/...`.
+
+    What they share is shared with the workspace `shared_with`, whoever it was meant for.
+    """
+    found = {}
+    for path in sorted((folder / "vendor").glob("*/")):
+        files = project_files(path).items()
+        line = rf"\1{shared_with}"
+        found[path.name] = {name: _SHARED_WITH.sub(line, text) for name, text in files}
+    return found
+
+
+def project_fixtures(folder: Path, datasources: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """The fixture file of each data source that has one: rows, or a query that gives them."""
     for name in datasources:
         for suffix in _FIXTURES:
             path = folder / "fixtures" / f"{name}{suffix}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from birdhouse.query.cache import Plans
 from birdhouse.query.conditions import count_rows, plan_condition
 from birdhouse.query.formats import Format, format_named
 from birdhouse.query.plan import Plan, Scope, plan_pipe, plan_sql
@@ -12,6 +13,7 @@ __all__ = [
     "Format",
     "Limits",
     "Plan",
+    "Plans",
     "Scope",
     "count_rows",
     "format_named",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from birdhouse import tinybird
+from birdhouse import screen
 from birdhouse.engine import Engine
-from birdhouse.errors import BadRequest
 from birdhouse.query.plan import Plan, Scope, plan_sql
 
 
@@ -13,13 +12,8 @@ def plan_condition(datasource: str, condition: str, scope: Scope) -> Plan:
 
     Raises `BadRequest` for what is no single expression over the data source's own columns.
     """
-    if not condition.strip():
-        raise BadRequest("The condition is empty: name the rows, for example id = 'a'")
-    # As an argument it can only be an expression; the line break ends a comment inside it.
-    sql = f"SELECT countIf(({condition}\n)) AS rows FROM {datasource}"
-    read = {(database, name) for database, name, _ in tinybird.tables(sql)}
-    if read != {("", datasource)}:
-        raise BadRequest("The condition may read the columns of its own Data Source only")
+    checked = screen.condition(condition)
+    sql = f"SELECT count() AS rows FROM {datasource} WHERE {checked}"
     return plan_sql(sql, scope)
 
 

@@ -66,10 +66,20 @@ def format_named(name: str) -> Format:
         raise BadRequest(f"Unknown format {name}. Allowed: {', '.join(_FORMATS)}") from None
 
 
+SQL_LIMIT = 8 * 1024
+"""Bytes of SQL that a client may send."""
+
+
+def check_length(sql: str) -> None:
+    """Refuse a statement of a client that is too long."""
+    if len(sql.encode()) > SQL_LIMIT:
+        raise BadRequest(f"The query is longer than {SQL_LIMIT} bytes")
+
+
 def split_format(sql: str, default: Format) -> tuple[str, Format]:
     """A statement without its trailing FORMAT clause, and the format that it names."""
     text = sql.rstrip().rstrip(";").rstrip()
     match = _FORMAT_CLAUSE.search(text)
-    if match is None:
+    if match is None or match.group(1).lower() in ("asc", "desc"):  # ORDER BY a column `format`
         return text, default
     return text[: match.start()].rstrip(), format_named(match.group(1))

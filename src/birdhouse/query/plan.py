@@ -1,36 +1,35 @@
 """From a pipe or a statement to the one SELECT that the engine runs.
 
 Names are resolved the way Tinybird does it: nodes and pipes become subqueries, data sources
-become their tables. What is left over is no table of this workspace, and is refused.
+become their tables, service data sources and `system` become what this workspace may see of them.
+What is left over is no table of this workspace, and is refused. The engine gets what the SQL
+toolset prints of it, never the text that was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import secrets
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from birdhouse import tinybird
+from birdhouse import screen, tinybird
 from birdhouse.errors import BadRequest, Forbidden
+from birdhouse.query import catalog, service
+from birdhouse.query.parameters import as_text
+from birdhouse.workspace.jobs import Job
 from birdhouse.workspace.resources import DataSource, Node, Pipe, Resources
 from birdhouse.workspace.tokens import Access
 
-TABLE_FUNCTIONS = {"generaterandom", "null", "numbers", "numbers_mt", "values", "zeros", "zeros_mt"}
-"""Table functions that every query may use."""
-COPY_TABLE_FUNCTIONS = {
-    "azureblobstorage",
-    "deltalake",
-    "gcs",
-    "iceberg",
-    "mongodb",
-    "mysql",
-    "postgresql",
-    "s3",
-    "url",
-}
-"""Table functions that Tinybird keeps for copy pipes."""
-_SYSTEM_TABLES = {"one", "numbers", "numbers_mt", "functions"}
+SQL_LIMIT = 250_000
+"""Characters of SQL that a plan may grow to: pipes over pipes multiply. ClickHouse reads no more
+than 262144 bytes."""
+BARRIER = "LIMIT 9223372036854775807"
+"""Ends a subquery whose rows are not the caller's alone to see: ClickHouse moves conditions down
+into a subquery, where those of the caller would meet rows that its own have not left out yet, and
+tell of them in their errors. Past a LIMIT it moves none."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -41,6 +40,12 @@ class Plan(msgspec.Struct, frozen=True):
     """What the templates asked for: `max_threads`, `cache_ttl`, `activate`, ..."""
     params: dict[str, str]
     """ClickHouse query parameters: the secrets in use."""
+    names: dict[str, str] = {}
+    """The names that its author knows, by that of the table: errors speak of them."""
+    reads_service: bool = False
+    """It reads service data sources: what is to be seen there has to be written first."""
+    lasting: bool = True
+    """The same request gives the same plan again."""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +55,12 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     database: str
     workspace: str
     """The workspace's name, by which SQL may qualify its own tables."""
+    workspace_id: str = ""
     variables: Mapping[str, Any] = {}
     secrets: Mapping[str, str] = {}
+    jobs: Mapping[str, Job] = {}
+    shared: Callable[[str, str], tuple[str, DataSource] | None] = lambda owner, name: None
+    """The database and the data source that a workspace of that name shares with this one."""
     access: Access | None = None
     """Whose reading rights apply to the tables that the statement itself names; None: all."""
     test: bool = False
@@ -59,110 +68,230 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_pipe(pipe: Pipe, scope: Scope, node: Node | None = None) -> Plan:
-    """Plan a pipe's output node, or another node of it."""
+    """Plan a pipe's output node, or another node of it.
+
+    Parameters that the access fixes for the pipe hold, whatever the request says.
+    """
     planner = _Planner(scope)
-    sql = planner.node(pipe, node or pipe.output)
+    sql = planner.node(pipe, node or pipe.output, planner.variables_of(pipe))
     return planner.finish(sql)
 
 
 def plan_sql(sql: str, scope: Scope, pipe: Pipe | None = None) -> Plan:
-    """Plan a statement of a client. With `pipe`, its nodes are tables and `_` is its output.
+    """Plan a statement of a client. With `pipe`, `_` is its output, and to those who may read the
+    whole workspace its nodes are tables.
 
     Raises `Forbidden` when the access does not cover a table that the statement names.
     """
     planner = _Planner(scope)
-    text = planner.render(sql)
-    nodes = {} if pipe is None else {n.name: (pipe, n) for n in pipe.nodes}
+    nodes = {}
     if pipe is not None:
+        if planner.reads_all:
+            nodes = {n.name: (pipe, n) for n in pipe.nodes}
         nodes["_"] = (pipe, pipe.output)
-    return planner.finish(planner.resolve(text, nodes, scope.access))
+    explain, text = _split_explain(sql)
+    if explain and not planner.reads_all:
+        raise Forbidden("EXPLAIN shows the SQL of pipes: it needs a token that may read them all")
+    if tinybird.is_template(text) and not (scope.access is None or scope.access.is_admin):
+        raise Forbidden("A template is a program: to send one of your own takes an ADMIN token")
+    rendered = planner.render(text, scope.variables)
+    return planner.finish(planner.resolve(rendered, nodes, scope.access, scope.variables), explain)
+
+
+_EXPLAIN = re.compile(
+    r"\s*EXPLAIN(?:\s+(?:AST|SYNTAX|QUERY\s+TREE|PLAN|PIPELINE|ESTIMATE)\b)?"
+    r"(?:\s+[a-z_]+\s*=\s*[01]\s*,?)*\s+(?=[(%A-Za-z])",
+    re.IGNORECASE,
+)
+
+
+def _split_explain(sql: str) -> tuple[str, str]:
+    """The EXPLAIN in front of a statement, '' when there is none, and the statement."""
+    match = _EXPLAIN.match(sql)
+    return (match[0].strip(), sql[match.end() :]) if match else ("", sql)
 
 
 class _Planner:
-    """One planning: it collects hints and secrets, and knows which nodes it is inside of."""
+    """One planning: it collects what the SQL needs, and knows which nodes it is inside of."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._hints: dict[str, Any] = {}
         self._path: list[tuple[str, str]] = []
-        self._resolved: dict[tuple[str, str], str] = {}
+        self._resolved: dict[tuple[str, str, int], str] = {}
+        self._fixed: dict[str, Mapping[str, Any]] = {}
+        nonce = secrets.token_hex(8)
+        # No SQL but that of a template can name a secret's parameter: nobody can guess it.
+        self._parameters = {name: f"secret_{nonce}_{i}" for i, name in enumerate(scope.secrets)}
+        self._secrets: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._tables: set[tinybird.Table] = set()
+        self._reads_service = False
+        self._lasting = True
 
-    def finish(self, sql: str) -> Plan:
-        if ":identifier}" in sql.lower():  # it would name a table after all names were resolved
-            raise BadRequest("Query parameters of the type Identifier are not allowed")
-        used = {n: v for n, v in self._scope.secrets.items() if f"{{{n}:" in sql}
-        return Plan(sql, self._hints, used)
+    @property
+    def reads_all(self) -> bool:
+        access = self._scope.access
+        return access is None or access.reads_all
 
-    def render(self, sql: str) -> str:
+    def finish(self, sql: str, explain: str = "") -> Plan:
+        """The plan, once its whole text has been looked at again."""
+        screen.check_printed(sql)
+        for table in screen.tables(sql):
+            if table not in self._tables:
+                raise BadRequest(f"Resource '{'.'.join(filter(None, table))}' not found")
+        params = {self._parameters[name]: self._scope.secrets[name] for name in self._secrets}
+        text = f"{explain} {sql}" if explain else sql
+        lasting = self._lasting and not self._reads_service
+        return Plan(text, self._hints, params, self._names, self._reads_service, lasting)
+
+    def variables_of(self, pipe: Pipe) -> Mapping[str, Any]:
+        """The parameters for a pipe that the caller names: the request's, below the fixed ones."""
+        access = self._scope.access
+        if pipe.name not in self._fixed:
+            fixed = access.fixed_params(pipe.name, pipe.id) if access else {}
+            texts = {name: as_text(value) for name, value in fixed.items()}
+            self._fixed[pipe.name] = {**self._scope.variables, **texts}
+        return self._fixed[pipe.name]
+
+    def render(self, sql: str, variables: Mapping[str, Any]) -> str:
         if not tinybird.is_template(sql):
             return sql
-        scope = self._scope
-        rendered = tinybird.render(sql, scope.variables, scope.secrets, test=scope.test)
+        rendered = tinybird.render(sql, variables, self._parameters, test=self._scope.test)
         self._hints.update(rendered.hints)
+        self._lasting = self._lasting and "job_timestamp" not in sql
+        self._secrets |= rendered.secrets
         return rendered.sql
 
-    def node(self, pipe: Pipe, node: Node) -> str:
+    def node(self, pipe: Pipe, node: Node, variables: Mapping[str, Any]) -> str:
         """The SQL of a node with everything that it reads inside."""
-        key = (pipe.name, node.name)
-        if key in self._path:
-            circle = " → ".join(name for _, name in [*self._path[self._path.index(key) :], key])
-            raise BadRequest(f"The pipe '{pipe.name}' reads itself: {circle}")
+        place, key = (pipe.name, node.name), (pipe.name, node.name, id(variables))
+        if place in self._path:
+            circle = [*self._path[self._path.index(place) :], place]
+            names = " → ".join(name for _, name in circle)
+            raise BadRequest(f"The pipe '{pipe.name}' reads itself: {names}")
         if key not in self._resolved:
-            self._path.append(key)
+            self._path.append(place)
             others = {n.name: (pipe, n) for n in pipe.nodes if n is not node}
-            self._resolved[key] = self.resolve(self.render(node.sql), others, None)
+            copies = node.type == "copy"
+            text = self.render(node.sql, variables)
+            self._resolved[key] = self.resolve(text, others, None, variables, copies=copies)
             self._path.pop()
         return self._resolved[key]
 
     def resolve(
-        self, sql: str, nodes: Mapping[str, tuple[Pipe, Node]], access: Access | None
+        self,
+        sql: str,
+        nodes: Mapping[str, tuple[Pipe, Node]],
+        access: Access | None,
+        variables: Mapping[str, Any],
+        *,
+        copies: bool = False,
     ) -> str:
+        """The SQL with its tables replaced, as the toolset prints it.
+
+        With `access` it is the caller's own, and names what the caller may read.
+        """
         replacements: dict[tinybird.Table, tinybird.Table] = {}
-        for database, name, function in tinybird.tables(sql):
-            if function:
-                self._check_function(function)
-            elif database in ("", self._scope.workspace) and name in nodes:
-                replacements[database, name] = ("", f"({self.node(*nodes[name])})")
+        for database, name in screen.tables(sql, copy=copies):
+            if database in ("", self._scope.workspace) and name in nodes:
+                pipe, node = nodes[name]
+                inside = variables if access is None else self.variables_of(pipe)
+                replacements[database, name] = self._subquery(self.node(pipe, node, inside), access)
             else:
-                replacements[database, name] = self._table(database, name, access)
-        return tinybird.replace_tables(sql, replacements)
+                replacements[database, name] = self._table(database, name, access, variables)
+        printed = tinybird.replace_tables(sql, replacements)
+        if len(printed) > SQL_LIMIT:
+            raise BadRequest(
+                f"The query is longer than {SQL_LIMIT} characters with all that it reads"
+            )
+        return printed
 
-    def _check_function(self, function: str) -> None:
-        lower = function.lower()
-        if lower in COPY_TABLE_FUNCTIONS:
-            raise BadRequest(f"The {function} table function is only allowed in Copy Pipes")
-        if lower not in TABLE_FUNCTIONS:
-            raise BadRequest(f"The query uses disabled table functions: '{function}'")
+    def _subquery(self, sql: str, access: Access | None) -> tinybird.Table:
+        """A subquery in the place of a table, closed when the caller may not see all below it."""
+        if access is None or access.reads_all:
+            return "", f"({sql})"
+        return "", f"(SELECT * FROM ({sql}) {BARRIER})"
 
-    def _table(self, database: str, name: str, access: Access | None) -> tinybird.Table:
-        if database == "system" and name in _SYSTEM_TABLES:
-            return database, name
-        if database in ("", self._scope.workspace):
-            resources = self._scope.resources
+    def _table(
+        self, database: str, name: str, access: Access | None, variables: Mapping[str, Any]
+    ) -> tinybird.Table:
+        scope = self._scope
+        if database in ("", scope.workspace):
+            resources = scope.resources
             if name in resources.datasources:
                 return self._datasource(resources.datasources[name], access)
             owner = resources.datasources.get(name.removesuffix("_quarantine"))
             if owner is not None:
-                _require(access is None or access.may_read_datasource(owner.name, owner.id), name)
-                return self._scope.database, owner.quarantine
+                _require(_reads_unfiltered(access, owner), name)
+                return self._real(owner.quarantine, name)
             if name in resources.pipes:
                 pipe = resources.pipes[name]
                 _require(access is None or access.may_read_pipe(pipe.name, pipe.id), name)
-                return "", f"({self.node(pipe, pipe.output)})"
+                inside = variables if access is None else self.variables_of(pipe)
+                return self._subquery(self.node(pipe, pipe.output, inside), access)
+        shared = scope.shared(database, name)
+        if shared is not None:
+            owner_database, owned = shared
+            readable = access is None or access.may_read_datasource(f"{database}.{name}", owned.id)
+            _require(readable, f"{database}.{name}")
+            self._lasting = False  # its owner may give it another table
+            self._tables.add((owner_database, owned.table))
+            return owner_database, owned.table
+        if database in service.DATABASES:
+            sql = service.select(
+                database, name, scope.workspace_id, self._visible(access), scope.jobs
+            )
+            if sql is not None:
+                _require(service.may_read(database, access), f"{database}.{name}")
+                self._reads_service = True
+                return self._stand_in(sql)
+        if database == "system" and name in catalog.OPEN:
+            self._tables.add((database, name))
+            return database, name
+        if database.lower() in catalog.DATABASES:
+            sql = catalog.select(
+                database.lower(), name, scope.workspace, scope.database, self._visible(access)
+            )
+            if sql is not None:
+                return self._stand_in(sql)
+        if scope.test and (database, name) == ("", tinybird.PLACEHOLDER_TABLE):
+            raise BadRequest("Which table it is, only a request tells")
         raise BadRequest(f"Resource '{f'{database}.{name}' if database else name}' not found")
 
+    def _visible(self, access: Access | None) -> list[DataSource]:
+        """The data sources that the caller may read."""
+        found = self._scope.resources.datasources.values()
+        return [d for d in found if _reads_unfiltered(access, d)]
+
+    def _real(self, table: str, name: str) -> tinybird.Table:
+        self._names[f"{self._scope.database}.{table}"] = name
+        self._tables.add((self._scope.database, table))
+        return self._scope.database, table
+
+    def _stand_in(self, sql: str) -> tinybird.Table:
+        self._tables.update(screen.tables(sql))
+        return "", f"({sql})"
+
     def _datasource(self, datasource: DataSource, access: Access | None) -> tinybird.Table:
-        table = (self._scope.database, datasource.table)
+        table = self._real(datasource.table, datasource.name)
         if access is None:
             return table
         _require(access.may_read_datasource(datasource.name, datasource.id), datasource.name)
         condition = access.datasource_filter(datasource.name, datasource.id)
         if not condition:
             return table
-        rows = tinybird.replace_tables(
-            f"SELECT * FROM source WHERE {condition}", {("", "source"): table}
-        )
-        return "", f"({rows})"
+        others = self._scope.resources.datasources
+        kept = screen.condition(condition, own=others.keys())
+        rows = self.resolve(f"SELECT * FROM {datasource.name} WHERE {kept}", {}, None, {})
+        return self._subquery(rows, access)
+
+
+def _reads_unfiltered(access: Access | None, datasource: DataSource) -> bool:
+    if access is None:
+        return True
+    name, id = datasource.name, datasource.id
+    return access.may_read_datasource(name, id) and not access.datasource_filter(name, id)
 
 
 def _require(allowed: bool, name: str) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Mapping
+
 import msgspec
 
 from birdhouse.engine import Engine, Result
@@ -27,6 +31,11 @@ _OUTPUT = {
 
 OUTPUT_SETTINGS = frozenset(_OUTPUT)
 
+_ALWAYS = {
+    "implicit_select": 0,
+    "allow_introspection_functions": 0,
+}
+
 
 class Answer(msgspec.Struct, frozen=True):
     """A result with the format that its bytes are in."""
@@ -40,25 +49,45 @@ def run(
     plan: Plan,
     format: Format,
     limits: Limits,
-    output: dict[str, int] | None = None,
+    output: Mapping[str, int] | None = None,
     tag: str = "",
 ) -> Answer:
     """Run a plan and give its answer in `format`.
 
-    Small reads on one thread: rows without an ORDER BY then come in the same order every time.
-    `output` are settings of `OUTPUT_SETTINGS` that the request asked for. Raises `EngineError`
-    with Tinybird's prefix.
+    On one thread unless the plan asks for more: rows without an ORDER BY, and those that an ORDER
+    BY leaves equal, then come in the same order every time. `output` are settings of
+    `OUTPUT_SETTINGS` that the request asked for. Raises `EngineError` with Tinybird's prefix.
     """
+    threads = int(plan.hints.get("max_threads", 1))
     settings: dict[str, int] = {
-        "max_threads": int(plan.hints.get("max_threads", 1)),
+        "max_threads": min(max(threads, 1), os.cpu_count() or 1),
         "max_execution_time": limits.seconds,
         "max_result_bytes": limits.result_bytes,
         "max_memory_usage": limits.memory_bytes,
+        **_ALWAYS,
         **_OUTPUT,
         **(output or {}),
     }
     try:
         result = engine.query(plan.sql, format.name, settings=settings, params=plan.params, tag=tag)
     except EngineError as error:
-        raise EngineError(f"[Error] {error}", error.code, error.name) from None
+        text = _for_people(str(error), plan.names)
+        raise EngineError(f"[Error] {text}", error.code, error.name) from None
+    if len(result.data) > limits.result_bytes:  # ClickHouse counts a constant column once
+        text = f"[Error] The result is larger than {limits.result_bytes} bytes"
+        raise EngineError(f"{text}. (TOO_MANY_ROWS_OR_BYTES)", 396, "TOO_MANY_ROWS_OR_BYTES")
     return Answer(result, format)
+
+
+_SCOPE = re.compile(
+    r"[:.]? In scope .*?(?=\. Maybe you meant|: Note: |\.? \([A-Z0-9_]+\)$|$)", re.DOTALL
+)
+_EXECUTING = re.compile(r": while executing .*?(?=\.? \([A-Z0-9_]+\)$|$)", re.DOTALL)
+
+
+def _for_people(message: str, names: Mapping[str, str]) -> str:
+    """ClickHouse's message without the planned SQL, which is not what the author wrote."""
+    text = _EXECUTING.sub("", _SCOPE.sub("", message))
+    for table, name in names.items():
+        text = text.replace(table, name)
+    return text

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 
-from birdhouse.engine import quote_text
+from birdhouse.engine import CLICKHOUSE_VERSION, quote_text
 
-CLICKHOUSE_VERSION = "26.9.2.1"
-"""What `version()` answers: the ClickHouse that chDB is built from."""
 USER = "default"
 """What `currentUser()` answers."""
 
@@ -77,4 +75,4 @@ def _filter(match: re.Match[str], word: str) -> str:
     return f" {word} name {match['like']} {quote_text(match['pattern'])}"
 
 
-__all__ = ["CLICKHOUSE_VERSION", "as_select"]
+__all__ = ["as_select"]

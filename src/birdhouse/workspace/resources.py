@@ -59,6 +59,8 @@ class DataSource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     name: str
     table: str
     """The table's name inside the workspace's database; a rewritten data source gets a new one."""
+    fed_by: tuple[str, ...] = ()
+    """The pipes whose materialized views have written into the table."""
     columns: tuple[Column, ...]
     engine: dict[str, str] = {}
     """Engine settings as the datafile has them: `type`, `sorting_key`, `partition_key`, ..."""
@@ -69,6 +71,8 @@ class DataSource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     shared_with: tuple[str, ...] = ()
     forward_query: str | None = None
     backfill_skip: bool = False
+    connector: dict[str, str] = {}
+    """Where a connector would bring rows from: `kafka_topic`, `import_bucket_uri`, ..."""
     path: str = ""
     text: str = ""
     """The datafile as it was sent."""
@@ -77,8 +81,8 @@ class DataSource(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def quarantine(self) -> str:
-        """The table that keeps rejected rows."""
-        return f"{self.table}_quarantine"
+        """The table that keeps rejected rows. It stays when `table` gives way to another."""
+        return f"{self.id}_quarantine"
 
     @property
     def quarantine_columns(self) -> tuple[Column, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -98,6 +98,11 @@ class Store:
                 (kind, workspace),
             ).fetchall()
         return [msgspec.json.decode(body, type=type) for (body,) in rows]
+
+    def copy_to(self, path: Path) -> None:
+        """Write what is remembered now to a new file."""
+        with self._lock, closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
 
     def close(self) -> None:
         self._connection.close()

@@ -1,26 +1,30 @@
 """The workspaces of a data dir: what each serves, who may use it, what it keeps secret.
 
 Concurrency: reading is lock-free, since resources are immutable and `live` is swapped in one
-assignment. Changes to one workspace are serialised by its `lock`; whoever deploys, edits tokens or
-secrets holds it.
+assignment. A change of records holds the workspace's `lock` for that moment. Besides, a workspace
+has one deployment under way at a time (`deploying`), and `rows` lets those who rewrite rows share
+the tables until a deployment has to exchange some. Order: `deploying`, `rows`, `lock`.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 import msgspec
 
 from birdhouse.errors import BadRequest, Conflict, Forbidden, NotFound
 from birdhouse.workspace import tokens
-from birdhouse.workspace.deployments import Deployment
+from birdhouse.workspace.deployments import SEED, Deployment
 from birdhouse.workspace.jobs import Job
+from birdhouse.workspace.locks import Readers, SharedLock
 from birdhouse.workspace.resources import DataSource, Pipe, Resources, utc_now
+from birdhouse.workspace.schedules import Schedules
 from birdhouse.workspace.store import Store
 from birdhouse.workspace.tokens import Access, Scope, Token
 
@@ -41,6 +45,10 @@ class _WorkspaceRecord(msgspec.Struct):
     main: str | None = None
 
 
+class _Deleted(msgspec.Struct):
+    database: str
+
+
 class Account(msgspec.Struct):
     """The one user and organization of a data dir."""
 
@@ -59,10 +67,16 @@ class Secret(msgspec.Struct, omit_defaults=True):
 class Workspace:
     """One workspace, in memory and in the store."""
 
-    def __init__(self, store: Store, record: _WorkspaceRecord) -> None:
+    def __init__(
+        self, store: Store, record: _WorkspaceRecord, all_: Callable[[], Iterator[Workspace]]
+    ) -> None:
         self._store = store
         self._record = record
+        self._all_workspaces = all_
         self.lock = threading.RLock()
+        self.deploying = threading.RLock()
+        self.rows = SharedLock()
+        self.schedules = Schedules(store, record.id)
         self.deployments = {d.number: d for d in self._all("deployment", Deployment)}
         self.tokens = {t.id: t for t in self._all("token", Token)}
         self._by_value = {t.token: t for t in self.tokens.values()}
@@ -106,9 +120,14 @@ class Workspace:
     @property
     def staging(self) -> Deployment | None:
         """The deployment that waits for promotion."""
-        return next(
-            (d for d in self.deployments.values() if not d.live and d.status == "data_ready"), None
-        )
+        waiting = (d for d in list(self.deployments.values()) if d.status == "data_ready")
+        return next((d for d in waiting if not d.live), None)
+
+    def seen_from(self, deployment: Deployment) -> Workspace:
+        """The same workspace, as it will be when the deployment is live. Not for changing it."""
+        seen = copy.copy(self)
+        seen._live = deployment
+        return seen
 
     @property
     def resources(self) -> Resources:
@@ -116,19 +135,43 @@ class Workspace:
         return self._live.resources if self._live else Resources()
 
     def save_deployment(self, deployment: Deployment) -> None:
-        """Keep a deployment. One that is live replaces the live one, which is then deleted."""
         deployment.updated_at = utc_now()
-        with self.lock, self._store.transaction():
-            previous = self._live
-            if deployment.live and previous is not None and previous is not deployment:
-                previous.live = False
-                previous.status = "deleted"
-                previous.resources = Resources()
-                self._store.put("deployment", self.id, f"{previous.number:08d}", previous)
+        with self.lock:
             self._store.put("deployment", self.id, f"{deployment.number:08d}", deployment)
             self.deployments[deployment.number] = deployment
-            if deployment.live:
-                self._live = deployment
+
+    def set_live(self, deployment: Deployment) -> Deployment:
+        """Serve a deployment from now on; the one before it is deleted. Gives it as it is kept."""
+        now, feeds = utc_now(), deployment.feeds
+        kept = [self._live] if self._live and self._live.number != deployment.number else []
+        changed = [
+            msgspec.structs.replace(
+                previous,
+                live=False,
+                status="deleted",
+                resources=Resources(),
+                views={},
+                objects=[*previous.objects, *feeds],
+                updated_at=now,
+            )
+            for previous in kept
+        ]
+        live = msgspec.structs.replace(
+            deployment,
+            live=True,
+            status="data_ready",
+            late=[],
+            feeds=[],
+            objects=[name for name in deployment.objects if name not in feeds],
+            updated_at=now,
+        )
+        with self.lock, self._store.transaction():
+            for one in (*changed, live):
+                self._store.put("deployment", self.id, f"{one.number:08d}", one)
+            # Not before the records are written: readers go by these objects.
+            self.deployments |= {one.number: one for one in (*changed, live)}
+            self._live = live
+        return live
 
     def drop_deployment(self, deployment: Deployment) -> None:
         """Leave no record of a deployment that was only checked."""
@@ -137,7 +180,7 @@ class Workspace:
             self.deployments.pop(deployment.number, None)
 
     def next_deployment_number(self) -> int:
-        return max(self.deployments, default=0) + 1
+        return max(self.deployments, default=SEED) + 1
 
     def datasource(self, name_or_id: str) -> DataSource:
         found = self.resources.datasources.get(name_or_id) or next(
@@ -146,6 +189,48 @@ class Workspace:
         if found is None:
             raise NotFound(f'Data Source "{name_or_id}" does not exist')
         return found
+
+    def shared(self, owner: str, name: str) -> tuple[str, DataSource] | None:
+        """The database and the data source of another workspace that shares it with this one."""
+        for workspace in self._all_workspaces():
+            if workspace.name == owner:
+                found = workspace.resources.datasources.get(name)
+                if found is not None and self.name in found.shared_with:
+                    return workspace.database, found
+        return None
+
+    def current(self, datasource: DataSource) -> DataSource:
+        """What a data source of a request has become meanwhile: a promotion gives some new tables.
+
+        Itself, when it belongs to the deployment in staging, or to no deployment at all.
+        """
+        serving = [self.resources]
+        if self.staging is not None:
+            serving.append(self.staging.resources)
+        for resources in serving:
+            known = resources.datasources.get(datasource.name)
+            if known is not None and known.table == datasource.table:
+                return known
+        known = self.resources.datasources.get(datasource.name)
+        return known if known is not None and known.id == datasource.id else datasource
+
+    @contextmanager
+    def rewriting(self, name_or_id: str) -> Iterator[DataSource]:
+        """The data source, whose table stays in its place while the block runs.
+
+        For whoever changes rows that are stored already. Raises `NotFound`, and `Conflict` when
+        the deployment in staging has the rows in a table of its own, which no change would reach.
+        """
+        with self.rows.shared():
+            datasource = self.datasource(name_or_id)
+            staging = self.staging
+            other = staging.resources.datasources.get(datasource.name) if staging else None
+            if other is not None and other.table != datasource.table:
+                raise Conflict(
+                    f"The deployment in staging has the rows of '{datasource.name}' in a new "
+                    "table: promote or discard it first"
+                )
+            yield datasource
 
     def pipe(self, name_or_id: str) -> Pipe | None:
         return self.resources.pipes.get(name_or_id) or next(
@@ -225,10 +310,12 @@ class Workspaces:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.RLock()
+        self.readers = Readers()
         accounts = store.all("account", Account, "")
         self.account = accounts[0] if accounts else self._create_account()
         self._by_id = {
-            r.id: Workspace(store, r) for r in store.all("workspace", _WorkspaceRecord, "")
+            r.id: Workspace(store, r, self.__iter__)
+            for r in store.all("workspace", _WorkspaceRecord, "")
         }
         if not any(w.name == DEFAULT_WORKSPACE for w in self._by_id.values()):
             self.create(DEFAULT_WORKSPACE)
@@ -268,7 +355,7 @@ class Workspaces:
                 raise Conflict(f"Workspace with name '{name}' already exists")
             record = _WorkspaceRecord(str(uuid.uuid4()), name, utc_now(), main)
             self._store.put("workspace", "", record.id, record)
-            workspace = Workspace(self._store, record)
+            workspace = Workspace(self._store, record, self.__iter__)
             for token_name in (WORKSPACE_ADMIN_TOKEN, f"admin {USER_EMAIL}"):
                 admin = (Scope(tokens.ADMIN),)
                 workspace.save_token(tokens.new_token(self.account.user_id, token_name, admin, "C"))
@@ -281,7 +368,16 @@ class Workspaces:
         with self._lock, self._store.transaction():
             self._store.delete_workspace(workspace.id)
             self._store.delete("workspace", "", workspace.id)
+            # Its tables are dropped after this is written: a crash between leaves no orphans.
+            self._store.put("deleted", "", workspace.database, _Deleted(workspace.database))
             self._by_id = {i: w for i, w in self._by_id.items() if i != workspace.id}
+
+    def deleted_databases(self) -> list[str]:
+        """The databases of deleted workspaces that are not dropped yet."""
+        return [deleted.database for deleted in self._store.all("deleted", _Deleted, "")]
+
+    def forget_database(self, database: str) -> None:
+        self._store.delete("deleted", "", database)
 
     def authenticate(self, token: str) -> tuple[Workspace, Access]:
         """Whose token it is and what it may do. Raises `Forbidden`."""
@@ -296,16 +392,3 @@ class Workspaces:
         if owner is None:
             raise Forbidden(tokens.INVALID)
         return owner, tokens.read_jwt(token, owner.admin_token)
-
-
-def deployed_tokens(resources: Resources) -> dict[str, tuple[Scope, ...]]:
-    """The static tokens that the datafiles declare, with their scopes."""
-    declared: dict[str, list[Scope]] = {}
-    for datasource in resources.datasources.values():
-        for grant in datasource.tokens:
-            scope = Scope(f"DATASOURCES:{grant.permission}", datasource.name)
-            declared.setdefault(grant.name, []).append(scope)
-    for pipe in resources.pipes.values():
-        for grant in pipe.tokens:
-            declared.setdefault(grant.name, []).append(Scope(tokens.READ_PIPE, pipe.name))
-    return {name: tuple(scopes) for name, scopes in declared.items()}

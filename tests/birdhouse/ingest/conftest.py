@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from birdhouse.engine import Engine, quote_name
 from birdhouse.ingest import Ingestion, Landing, Receipt
 from birdhouse.workspace.resources import Column, DataSource

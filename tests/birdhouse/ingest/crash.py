@@ -1,7 +1,8 @@
-"""A writer to be killed: `python -m tests.birdhouse.ingest.crash FOLDER [--check]`.
+"""A writer to be killed: `python -m tests.birdhouse.ingest.crash FOLDER [--check | --once]`.
 
 It opens the engine, finishes what the last kill interrupted, compares what is stored with what was
-acknowledged, prints one line, and then appends until it is killed. With `--check` it stops there.
+acknowledged, prints one line, and then appends until it is killed. With `--check` it stops there,
+with `--once` it appends one request and dies before the request leaves the journal.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from pathlib import Path
 from birdhouse.engine import Engine, quote_name
 from birdhouse.errors import BirdhouseError
 from birdhouse.ingest import Ingestion, Landing
+from birdhouse.ingest.journal import Journal
 from birdhouse.workspace.resources import Column, DataSource
 
 DATABASE = "ws_crash"
 THREADS = 6
 
 EVENTS = DataSource(
-    id="t_crash",
+    id="events",
     name="events",
     table="events",
     columns=(
@@ -39,7 +41,7 @@ SCHEMA = [
     f"CREATE DATABASE {DATABASE} ENGINE = Atomic",
     """CREATE TABLE ws_crash.events (request String, id UInt64, day Date, text String)
        ENGINE = MergeTree PARTITION BY toYYYYMM(day) ORDER BY id""",
-    "CREATE TABLE ws_crash.events_quarantine ("
+    f"CREATE TABLE ws_crash.{EVENTS.quarantine} ("
     + ", ".join(f"{quote_name(c.name)} {c.type}" for c in EVENTS.quarantine_columns)
     + ") ENGINE = MergeTree ORDER BY insertion_date",
     # A view that copies, one that aggregates, one behind that, and one that is mostly empty.
@@ -98,15 +100,14 @@ def compare(engine: Engine, folder: Path) -> list[str]:
     """What is wrong: between promised and stored, and between the table and its views."""
     sent: dict[str, tuple[int, int]] = {}
     acknowledged: dict[str, tuple[int, int]] = {}
-    for name, known in (("sent", sent), ("acknowledged", acknowledged)):
-        path = folder / name
+    for file, known in (("sent", sent), ("acknowledged", acknowledged)):
+        path = folder / file
         for line in path.read_text().splitlines() if path.exists() else []:
-            request, good, bad = line.split()
-            known[request] = (int(good), int(bad))
+            name, *counts = line.split()
+            known[name] = (int(counts[0]), int(counts[1]))
     stored = counted(engine, "SELECT request, count() FROM ws_crash.events GROUP BY request")
-    rejected = counted(
-        engine, "SELECT request, count() FROM ws_crash.events_quarantine GROUP BY request"
-    )
+    quarantine = f"{DATABASE}.{EVENTS.quarantine}"
+    rejected = counted(engine, f"SELECT request, count() FROM {quarantine} GROUP BY request")
     wrong = []
     for request, (good, bad) in sent.items():
         found = (stored[request], rejected[request])
@@ -163,7 +164,27 @@ def append_forever(ingestion: Ingestion, folder: Path, seed: int) -> None:
     threading.Event().wait()
 
 
-def main(folder: Path, check: bool) -> None:
+def append_once(engine: Engine, ingestion: Ingestion, folder: Path) -> None:
+    """Die when all is stored and nobody knows; print the folder of the table."""
+    Log(folder / "sent").write("once 2 1")
+    Log(folder / "acknowledged").write("once 2 1")
+    rows = [
+        {"request": "once", "id": id, "day": f"2025-0{month}-01", "text": ""}
+        for id, month in ((1, 1), (2, 2), (-1, 1))
+    ]
+    Journal.remove = die  # type: ignore[method-assign, assignment]
+    table = f"database = '{DATABASE}' AND name = '{EVENTS.table}'"
+    paths = engine.query(f"SELECT data_paths[1] FROM system.tables WHERE {table}", "TSV").text()
+    print(paths.strip(), flush=True)
+    body = "\n".join(map(json.dumps, rows)).encode()
+    ingestion.append(Landing(DATABASE, EVENTS), body).result()
+
+
+def die(*arguments: object) -> None:
+    os._exit(9)
+
+
+def main(folder: Path, mode: str) -> None:
     engine = Engine(folder / "clickhouse")
     if DATABASE not in engine.query("SHOW DATABASES", "TSV").text().split():
         for sql in SCHEMA:
@@ -175,7 +196,9 @@ def main(folder: Path, check: bool) -> None:
     if left:
         wrong.append(f"left in the journal: {left}")
     print(json.dumps({"replayed": replayed, "wrong": wrong}), flush=True)
-    if check or wrong:
+    if mode == "--once":
+        append_once(engine, ingestion, folder)
+    if mode == "--check" or wrong:
         ingestion.close()
         engine.close()
         sys.exit(1 if wrong else 0)
@@ -183,4 +206,4 @@ def main(folder: Path, check: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "--check" in sys.argv)
+    main(Path(sys.argv[1]), "".join(sys.argv[2:]))

@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 import zstandard
+
 from birdhouse.errors import BadRequest, PayloadTooLarge
 from birdhouse.ingest import decompress
 

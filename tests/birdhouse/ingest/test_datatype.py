@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from birdhouse.errors import BadRequest
 from birdhouse.ingest.datatype import parse_type
 
@@ -33,7 +34,10 @@ def test_names_the_elements_of_a_tuple() -> None:
     named = parse_type("Tuple(a Int32, `b c` Array(String))").elements()
     assert [(name, kind.text) for name, kind in named] == [("a", "Int32"), ("b c", "Array(String)")]
     unnamed = parse_type("Tuple(Int32, Nullable(String))").elements()
-    assert [(name, kind.text) for name, kind in unnamed] == [("", "Int32"), ("", "Nullable(String)")]
+    assert [(name, kind.text) for name, kind in unnamed] == [
+        ("", "Int32"),
+        ("", "Nullable(String)"),
+    ]
 
 
 def test_reads_the_names_of_an_enum() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from birdhouse.errors import BadRequest
 from birdhouse.ingest.jsonpath import key_path, parse_jsonpath
 
@@ -31,7 +32,9 @@ def test_reads_paths(path: str, steps: tuple[str | None, ...]) -> None:
     assert parse_jsonpath(path) == steps
 
 
-@pytest.mark.parametrize("path", ["", "a", ".a", "$a", "$..a", "$.a[0]", "$.a[?(@.b)]", "$.", "$.a["])
+@pytest.mark.parametrize(
+    "path", ["", "a", ".a", "$a", "$..a", "$.a[0]", "$.a[?(@.b)]", "$.", "$.a["]
+)
 def test_refuses_what_is_no_path(path: str) -> None:
     with pytest.raises(BadRequest, match="Invalid JSONPath"):
         parse_jsonpath(path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from birdhouse.ingest.timestamps import read_date, read_datetime, read_datetime64
 
 
@@ -72,7 +73,8 @@ def test_datetime64(text: str, scale: int, read: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "scale"), [("1899-12-31", 3), ("2300-01-01", 3), ("2262-01-01", 9), ("", 3), ("9" * 20, 3)]
+    ("text", "scale"),
+    [("1899-12-31", 3), ("2300-01-01", 3), ("2262-01-01", 9), ("", 3), ("9" * 20, 3)],
 )
 def test_no_datetime64(text: str, scale: int) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
@@ -97,7 +99,8 @@ def test_date(text: str, wide: bool, read: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wide"), [("", False), ("1969-12-31", False), ("2149-06-07", False), ("2300-01-01", True)]
+    ("text", "wide"),
+    [("", False), ("1969-12-31", False), ("2149-06-07", False), ("2300-01-01", True)],
 )
 def test_no_date(text: str, wide: bool) -> None:
     with pytest.raises(ValueError):  # noqa: PT011

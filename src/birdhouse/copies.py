@@ -1,0 +1,284 @@
+"""Copy pipes: the rows of a query, written into a data source on demand or on schedule.
+
+Concurrency: two threads run copies, one watches the clock. A copy shares `Workspace.rows`, so a
+deployment exchanges no table under it; appends go on. `wake` tells the clock that schedules may
+have changed: live pipes have schedules, those of a deployment in staging do not run.
+
+Not here: the schedule's runs that fell into a time when the server was down are not made up for,
+and a run that is still under way when the next is due makes that one fall out.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from croniter import croniter
+
+from birdhouse.engine import Engine, quote_name
+from birdhouse.errors import BadRequest, BirdhouseError, Conflict
+from birdhouse.ingest import Landing, Receipt, replace_rows
+from birdhouse.query import Plan, Scope, plan_pipe
+from birdhouse.workspace.activity import Activity, Operation
+from birdhouse.workspace.jobs import Job
+from birdhouse.workspace.resources import Pipe, utc_now
+from birdhouse.workspace.workspaces import Workspace, Workspaces
+
+log = logging.getLogger("birdhouse")
+
+Hold = Callable[[], AbstractContextManager[None]]
+"""Keeps every insert waiting while the block runs."""
+
+MODES = ("append", "replace")
+_SETTINGS: dict[str, int | float | str] = {
+    "insert_deduplicate": 0,
+    "max_execution_time": 3600,
+    "max_partitions_per_insert_block": 0,
+}
+_RUNNING = ("waiting", "working", "cancelling")
+
+
+class _Run(NamedTuple):
+    workspace: Workspace
+    pipe: str
+    variables: Mapping[str, str]
+    mode: str
+    job: Job
+
+
+class Copies:
+    """Runs copy pipes. `close` waits for the runs under way, which it stops."""
+
+    def __init__(
+        self, engine: Engine, workspaces: Workspaces, hold: Hold, activity: Activity
+    ) -> None:
+        self._engine = engine
+        self._workspaces = workspaces
+        self._hold = hold
+        self._activity = activity
+        self._threads = ThreadPoolExecutor(2, "copy")
+        self._changed = threading.Condition()
+        self._closed = False
+        self._next: dict[tuple[str, str, str], float] = {}
+        """When each (workspace id, pipe name, schedule) is due: Unix seconds."""
+        self._clock = threading.Thread(target=self._watch, name="copy-clock")
+        self._forget_interrupted()
+
+    def watch_the_clock(self) -> None:
+        """Run pipes on schedule from now on."""
+        self._clock.start()
+
+    def start(
+        self, workspace: Workspace, pipe: Pipe, variables: Mapping[str, str], mode: str = ""
+    ) -> Job:
+        """Begin a run and give its job.
+
+        Raises `BadRequest` for a pipe that copies nothing, an unknown mode and parameters that
+        its templates refuse, `Conflict` while it runs already.
+        """
+        node = pipe.output
+        if node.type != "copy":
+            raise BadRequest(f"The pipe '{pipe.name}' is not a copy pipe")
+        mode = mode or node.settings.get("mode", "append")
+        if mode not in MODES:
+            raise BadRequest(f"The mode '{mode}' is none of {', '.join(MODES)}")
+        with workspace.lock:
+            if self.under_way(workspace, pipe) is not None:
+                raise Conflict(f"The copy pipe '{pipe.name}' is running already")
+            target = workspace.datasource(node.settings["target_datasource"])
+            _plan(workspace, pipe, variables)
+            job = Job(
+                kind="copy",
+                detail={
+                    "pipe_id": pipe.id,
+                    "pipe_name": pipe.name,
+                    "mode": mode,
+                    "datasource": {"id": target.id, "name": target.name},
+                    "progress_percentage": 0,
+                },
+            )
+            workspace.save_job(job)
+        self._threads.submit(self._work, _Run(workspace, pipe.name, variables, mode, job))
+        return job
+
+    def under_way(self, workspace: Workspace, pipe: Pipe) -> Job | None:
+        """The run of a pipe that is not over."""
+        return next(
+            (
+                job
+                for job in list(workspace.jobs.values())
+                if job.kind == "copy"
+                and job.status in _RUNNING
+                and job.detail.get("pipe_id") == pipe.id
+            ),
+            None,
+        )
+
+    def cancel(self, workspace: Workspace, pipe: Pipe) -> list[Job]:
+        """Stop the run of a pipe."""
+        job = self.under_way(workspace, pipe)
+        if job is None:
+            return []
+        job.status = "cancelling"
+        workspace.save_job(job)
+        self._engine.kill(job.id)
+        return [job]
+
+    def wake(self) -> None:
+        """Look at the schedules again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._clock.is_alive():
+            self._clock.join()
+        for workspace in self._workspaces:
+            for job in list(workspace.jobs.values()):
+                if job.kind == "copy" and job.status in _RUNNING:
+                    self._engine.kill(job.id)
+        self._threads.shutdown(cancel_futures=True)
+
+    def _forget_interrupted(self) -> None:
+        """Runs that the last process did not finish are over."""
+        for workspace in self._workspaces:
+            for job in workspace.jobs.values():
+                if job.kind == "copy" and job.status in _RUNNING:
+                    job.status, job.error = "error", "The server stopped before the copy was done"
+                    workspace.save_job(job)
+
+    # a run
+
+    def _work(self, run: _Run) -> None:
+        job, started = run.job, time.perf_counter()
+        error: str | None = None
+        rows = 0
+        try:
+            if job.status == "waiting":
+                job.status, job.started_at = "working", utc_now()
+                run.workspace.save_job(job)
+                rows = self._copy(run)
+            job.status = "cancelled" if job.status == "cancelling" else "done"
+            job.detail |= {"progress_percentage": 100, "rows": rows}
+        except BirdhouseError as failure:
+            error = str(failure)
+            job.status = "cancelled" if job.status == "cancelling" else "error"
+        except Exception:
+            log.exception("the copy job %s failed", job.id)
+            job.status, error = "error", "Internal error: the reason is in birdhouse's log"
+        job.error = error
+        run.workspace.save_job(job)
+        self._activity.record_operation(
+            Operation(
+                workspace_id=run.workspace.id,
+                event_type="copy",
+                datasource_id=job.detail["datasource"]["id"],
+                datasource_name=job.detail["datasource"]["name"],
+                result="error" if error else "ok",
+                error=error,
+                elapsed_time=time.perf_counter() - started,
+                job_id=job.id,
+                rows=rows,
+                pipe_id=job.detail["pipe_id"],
+                pipe_name=job.detail["pipe_name"],
+            )
+        )
+
+    def _copy(self, run: _Run) -> int:
+        """Write the rows; gives their number."""
+        workspace = run.workspace
+        name = run.job.detail["datasource"]["name"]
+        if run.mode == "append":
+            with workspace.rows.shared():
+                target = workspace.datasource(name)
+                return self._insert(run, Landing(workspace.database, target))
+        with workspace.rewriting(name) as target:
+            landing = Landing(workspace.database, target)
+
+            def load(beside: Landing) -> Receipt:
+                return Receipt(self._insert(run, beside), 0, 0, run.job.id)
+
+            return replace_rows(self._engine, self._hold, landing, load).successful_rows
+
+    def _insert(self, run: _Run, landing: Landing) -> int:
+        pipe = run.workspace.resources.pipes[run.pipe]
+        plan = _plan(run.workspace, pipe, run.variables)
+        if plan.reads_service:
+            self._activity.flush()
+        described = self._engine.execute(
+            f"DESCRIBE TABLE ({plan.sql})",
+            params=plan.params,
+            fmt="JSONCompactEachRow",
+            tag=run.job.id,
+        )
+        if run.job.status == "cancelling":
+            return 0
+        columns = [msgspec.json.decode(line)[0] for line in bytes(described.data).splitlines()]
+        names = ", ".join(map(quote_name, columns))
+        table = quote_name(landing.database, landing.datasource.table)
+        result = self._engine.execute(
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM ({plan.sql})",
+            settings=_SETTINGS,
+            params=plan.params,
+            tag=run.job.id,
+        )
+        return result.rows_written
+
+    # the clock
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+            moment = self._fire(time.time())
+            with self._changed:
+                if not self._closed:
+                    self._changed.wait(None if moment is None else max(moment - time.time(), 0.0))
+
+    def _fire(self, now: float) -> float | None:
+        """Start what is due; gives when the next one will be."""
+        known, self._next = self._next, {}
+        for workspace in self._workspaces:
+            for pipe, schedule in workspace.schedules.due(workspace.resources):
+                key = (workspace.id, pipe.name, schedule)
+                moment = known.get(key) or _following(schedule, now)
+                if moment <= now:
+                    self._start_scheduled(workspace, pipe, moment)
+                    moment = _following(schedule, now)
+                self._next[key] = moment
+        return min(self._next.values(), default=None)
+
+    def _start_scheduled(self, workspace: Workspace, pipe: Pipe, moment: float) -> None:
+        timestamp = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        try:
+            self.start(workspace, pipe, {"job_timestamp": timestamp})
+        except BirdhouseError as error:
+            log.warning("the copy pipe %s of %s: %s", pipe.name, workspace.name, error)
+
+
+def _following(schedule: str, now: float) -> float:
+    return float(croniter(schedule, now).get_next(float))
+
+
+def _plan(workspace: Workspace, pipe: Pipe, variables: Mapping[str, Any]) -> Plan:
+    scope = Scope(
+        resources=workspace.resources,
+        database=workspace.database,
+        workspace=workspace.name,
+        workspace_id=workspace.id,
+        variables=variables,
+        secrets=workspace.secret_values(),
+        jobs=workspace.jobs,
+        shared=workspace.shared,
+    )
+    return plan_pipe(pipe, scope)

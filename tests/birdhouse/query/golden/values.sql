@@ -1,0 +1,25 @@
+select
+    toUInt64(number) + 18446744073709551612 as unsigned,
+    toInt64(number) - 9007199254740993 as signed,
+    toInt128('170141183460469231731687303715884105727') as wide,
+    multiIf(number = 0, nan, number = 1, inf, 0.1 + number) as float,
+    toFloat32(0.1) as single,
+    toDecimal64(number, 4) / 3 as decimal,
+    toDate('2024-02-29') + number as day,
+    toDateTime('2024-01-23 10:30:00', 'UTC') + number as second,
+    toDateTime64('2024-01-23 10:30:00.123456', 6, 'UTC') as microsecond,
+    toUUID('5b6859d2-e060-40a4-949a-7e7fab8e3207') as uuid,
+    toIPv4('127.0.0.1') as address,
+    toBool(number % 2) as bool,
+    if(number = 1, null, toString(number)) as optional,
+    toLowCardinality(concat('kind ', toString(number))) as kind,
+    CAST(if(number = 0, 'new', 'old'), 'Enum8(\'new\' = 1, \'old\' = 2)') as state,
+    toFixedString('ab', 3) as fixed,
+    'it\'s "quoted", \\ \n\t new, é 😀 </b>' as text,
+    range(number) as list,
+    [[number], []] as lists,
+    map('a', number, 'b"', 2) as pairs,
+    (number, 'x', [1.5]) as mixed,
+    CAST((number, 'y'), 'Tuple(n UInt64, s String)') as named
+from numbers(3)
+order by number
