@@ -112,7 +112,7 @@ def user_sessions(first: int, count: int, total: int) -> str:
             toString(80 + roll % 700), '}}'
         ) as event_data,
         concat('https://example.com/', {_pick(_PAGES, "roll")}, '/', toString(roll % 50))
-            as page_url,
+        as page_url,
         if(
             step = 0,
             concat('https://', {_pick(_SOURCES, "id")}, '.example'),

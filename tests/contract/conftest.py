@@ -1,4 +1,4 @@
-"""The API under test: the host that TB_HOST and TB_TOKEN name, or a birdhouse of our own.
+"""The API under test: the host that TB_HOST and TB_TOKEN name, or a workspace of the pytest plugin.
 
 A host may hold other people's rows, so every test writes its own, under ids or at times that
 nobody else uses, and asks only about those.
@@ -11,15 +11,13 @@ import random
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 import pytest
 from tests.contract.api import Api
-from tests.server import running
 
-PROJECT = Path(__file__).resolve().parents[2]
+from birdhouse.testing import Tinybird
 
 
 class Host(NamedTuple):
@@ -30,14 +28,12 @@ class Host(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def host(request: pytest.FixtureRequest) -> Host:
     """Where the data project is deployed."""
     if "TB_HOST" in os.environ and "TB_TOKEN" in os.environ:
-        yield Host(os.environ["TB_HOST"], os.environ["TB_TOKEN"])
-        return
-    data_dir = tmp_path_factory.mktemp("contract") / "data"
-    with running(data_dir, "up", str(PROJECT), "--no-fixtures") as server:
-        yield Host(server.url, server.admin_token)
+        return Host(os.environ["TB_HOST"], os.environ["TB_TOKEN"])
+    tinybird: Tinybird = request.getfixturevalue("tinybird_session")
+    return Host(tinybird.url, tinybird.token)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ from tests.contract.api import Api
 
 PROJECT = Path(__file__).resolve().parents[2]
 NEWEST = (25, 3)
-COMBINATORS = re.compile(r"(SimpleState|State|Merge|If|Array|Map|OrNull|OrDefault|Distinct)$")
+COMBINATORS = re.compile(
+    r"(SimpleState|State|Merge|If|Array|Map|ForEach|OrNull|OrDefault|Distinct)$"
+)
 CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 WORDS = {"and", "or", "in", "not", "by", "on", "as", "from", "where", "then", "else", "when", "if"}

@@ -24,8 +24,10 @@ class Host(Api):
         self._filled = self._names()
 
     def _names(self) -> list[str]:
+        """The data sources that keep rows."""
         found = self.get("/v0/datasources").json()["datasources"]
-        return [datasource["name"] for datasource in found]
+        names = [datasource["name"] for datasource in found]
+        return [name for name in names if name != "private_user_sessions"]
 
     def empty(self) -> None:
         """Remove all rows."""

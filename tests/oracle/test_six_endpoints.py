@@ -19,7 +19,7 @@ SOURCES = {"user_sessions": (session_rows(), SESSIONS), "events": (event_rows(),
 CALLS = 4
 """Calls of each endpoint after each batch."""
 
-many = settings(max_examples=5, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+many = settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 """Without shrinking: an example takes a second, and the failing call is small enough to read."""
 both = pytest.mark.parametrize("datasource", SOURCES)
 
