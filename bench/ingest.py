@@ -1,11 +1,13 @@
 """How close ingestion comes to the engine underneath: `python bench/ingest.py [--stream MILLIONS]`.
 
 Everything is measured in one run, the engine alone and birdhouse in turns, and what counts is the
-ratio: the rates themselves drift with the machine. Nothing goes over HTTP.
+ratio: the rates themselves drift with the machine, and with other work on it the ratio of times
+does, too, while that of CPU time stays. Nothing goes over HTTP.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import resource
@@ -15,10 +17,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from birdhouse.engine import Engine, quote_name, quote_text
-from birdhouse.ingest import Ingestion, Landing
+from birdhouse.ingest import Ingestion, Landing, Receipt
 from birdhouse.workspace.resources import Column, DataSource
 
 ROWS = 40_000
@@ -49,9 +52,9 @@ EVENTS = DataSource(
 STRUCTURE = ", ".join(f"{quote_name(name)} {type_}" for name, type_ in TYPES.items())
 
 
-def event(number: int, random_: random.Random) -> bytes:
-    """An event as the tutorials send it, some 300 bytes."""
-    row = {
+def event(number: int, random_: random.Random, shape: str = "plain") -> bytes:
+    """An event as the tutorials send it, some 300 bytes, or in another shape."""
+    row: dict[str, object] = {
         "event_id": f"ev_{number}",
         "event_type": random_.choice(["page_view", "click", "signup", "purchase"]),
         "user_id": f"user_{random_.randrange(10_000)}",
@@ -65,11 +68,21 @@ def event(number: int, random_: random.Random) -> bytes:
         "country": random_.choice(["FR", "ES", "US", "DE", "BR"]),
         "properties": json.dumps({"referrer": "twitter", "value": number}),
     }
+    if shape == "objects":
+        row["timestamp"] = 1_746_057_600 + number
+        row["properties"] = {"referrer": "twitter", "value": number}
+    elif shape == "nested":
+        row["user"] = {"id": row.pop("user_id")}
     return json.dumps(row).encode()
 
 
-def create(engine: Engine, table: str) -> Landing:
-    datasource = DataSource(id=table, name=table, table=table, columns=EVENTS.columns)
+def create(engine: Engine, table: str, shape: str = "plain") -> Landing:
+    columns = EVENTS.columns
+    if shape == "nested":
+        columns = tuple(
+            Column(c.name, c.type, "$.user.id") if c.name == "user_id" else c for c in columns
+        )
+    datasource = DataSource(id=table, name=table, table=table, columns=columns)
     engine.execute(
         f"CREATE TABLE ws_bench.{table} ({STRUCTURE}) ENGINE = MergeTree "
         "PARTITION BY toYYYYMM(timestamp) ORDER BY (timestamp, event_type, user_id)"
@@ -88,18 +101,26 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def bulk(engine: Engine, ingestion: Ingestion, folder: Path) -> None:
-    """Bodies of 10 MB: the engine reads them from a file, birdhouse takes them from a client."""
+def bulk(engine: Engine, ingestion: Ingestion, folder: Path, shape: str) -> None:
+    """Bodies of 10 MB: the engine reads them from a file, birdhouse takes them from a client.
+
+    `plain` rows; `objects`: an object for a String and seconds for a DateTime; `nested`: one
+    column's path has two steps.
+    """
     random_ = random.Random(1)
-    body = b"\n".join(event(number, random_) for number in range(ROWS))
+    body = b"\n".join(event(number, random_, shape) for number in range(ROWS))
     with_bad_row = body + b'\n{"event_id": "bad"}'
     file = folder / "body.ndjson"
     file.write_bytes(body)
-    landing, plain = create(engine, "bulk"), create(engine, "plain")
-    names = ", ".join(map(quote_name, TYPES))
+    landing, plain = create(engine, f"bulk_{shape}", shape), create(engine, f"engine_{shape}")
+    names = picked = ", ".join(map(quote_name, TYPES))
+    structure = STRUCTURE
+    if shape == "nested":
+        picked = picked.replace("user_id", "user`.`id")
+        structure = structure.replace("`user_id` String", "`user` Tuple(id String)")
     insert = (
-        f"INSERT INTO ws_bench.{plain.datasource.table} ({names}) "
-        f"SELECT {names} FROM file({quote_text(str(file))}, 'JSONEachRow', {quote_text(STRUCTURE)})"
+        f"INSERT INTO ws_bench.{plain.datasource.table} ({names}) SELECT {picked} "
+        f"FROM file({quote_text(str(file))}, 'JSONEachRow', {quote_text(structure)})"
     )
 
     def clients(count: int) -> None:
@@ -122,20 +143,25 @@ def bulk(engine: Engine, ingestion: Ingestion, folder: Path) -> None:
         "birdhouse, 4 clients": (4, lambda: clients(4)),
     }
     times: dict[str, list[float]] = {way: [] for way in ways}
+    cores: dict[str, list[float]] = {way: [] for way in ways}
     for round_ in range(ROUNDS + 2):
         for way, (count, work) in ways.items():
-            seconds = timed(work) / count
+            cpu = time.process_time()
+            spent = timed(work) / count
             if round_ >= 2:
-                times[way].append(seconds)
+                times[way].append(spent)
+                cores[way].append((time.process_time() - cpu) / count)
         for table in (landing, plain):
             engine.execute(f"TRUNCATE TABLE ws_bench.{table.datasource.table} SYNC")
-    print(f"\nBodies of {len(body) / 1e6:.1f} MB, {ROWS} rows x {len(TYPES)} columns")
-    base = statistics.median(times["engine, INSERT SELECT FROM file()"])
+    print(f"\nBodies of {len(body) / 1e6:.1f} MB, {ROWS} rows x {len(TYPES)} columns, {shape}")
+    engine_way = "engine, INSERT SELECT FROM file()"
+    base, work_of_engine = (statistics.median(each[engine_way]) for each in (times, cores))
     for way, seconds in times.items():
-        middle = statistics.median(seconds)
+        middle, spent = statistics.median(seconds), statistics.median(cores[way])
         print(
             f"  {way:36} {middle * 1e3:7.1f} ms {len(body) / 1e6 / middle:7.1f} MB/s "
             f"{ROWS / middle / 1e3:7.0f} krows/s {base / middle:7.0%}"
+            f"  {spent * 1e3:7.1f} ms CPU {work_of_engine / spent:7.0%}"
         )
 
 
@@ -154,18 +180,21 @@ def small(engine: Engine, ingestion: Ingestion) -> None:
             f"FORMAT JSONEachRow {row}"
         )
 
-    def append_one(number: int) -> None:
-        ingestion.append(landing, bodies[number % len(bodies)]).result()
+    def append_one(number: int) -> Future[Receipt]:
+        return ingestion.append(landing, bodies[number % len(bodies)])
 
     print(f"\nSingle events, {SECONDS:.0f} s each")
     rates = {}
-    for way, clients, work in (
-        ("one insert a request", CLIENTS, insert_one),
-        ("one insert a request", 1, insert_one),
-        ("birdhouse", 1, append_one),
-        ("birdhouse", CLIENTS, append_one),
+    for way, clients in (
+        ("one insert a request", CLIENTS),
+        ("one insert a request", 1),
+        ("birdhouse", 1),
+        ("birdhouse", CLIENTS),
     ):
-        latencies = load(clients, work)
+        if way == "birdhouse":
+            latencies = asyncio.run(load_loop(clients, append_one))
+        else:
+            latencies = load(clients, insert_one)
         rates[way, clients] = rate = len(latencies) / SECONDS
         latencies.sort()
         p50, p99 = (latencies[int(len(latencies) * part)] * 1e3 for part in (0.5, 0.99))
@@ -194,6 +223,22 @@ def load(clients: int, work: Callable[[int], None]) -> list[float]:
         thread.start()
     for thread in threads:
         thread.join()
+    return latencies
+
+
+async def load_loop(clients: int, work: Callable[[int], Future[Receipt]]) -> list[float]:
+    """The same with clients on an event loop, as the HTTP server has them."""
+    latencies: list[float] = []
+    end = time.perf_counter() + SECONDS
+
+    async def run(client: int) -> None:
+        number = client
+        while (start := time.perf_counter()) < end:
+            await asyncio.wrap_future(work(number))
+            number += clients
+            latencies.append(time.perf_counter() - start)
+
+    await asyncio.gather(*map(run, range(clients)))
     return latencies
 
 
@@ -238,7 +283,8 @@ def main() -> None:
         if "--stream" in sys.argv:
             stream(engine, ingestion, int(sys.argv[sys.argv.index("--stream") + 1]))
         else:
-            bulk(engine, ingestion, folder)
+            for shape in ("plain", "objects", "nested"):
+                bulk(engine, ingestion, folder, shape)
             small(engine, ingestion)
         ingestion.close()
         engine.close()

@@ -20,6 +20,8 @@ from birdhouse.query.run import OUTPUT_SETTINGS
 _numbers = itertools.count(1)
 _CHUNK = 256 * 1024
 """Bytes that are copied out of the engine's memory at a time."""
+_PATIENCE = 0.02
+"""Seconds before anybody looks whether the client is still there."""
 _COMPRESSED_FROM = 1024
 """Bytes from which compressing an answer is worth its while."""
 
@@ -55,17 +57,24 @@ async def answer_plan(
         request.state.reads_service = planned.reads_service
         return query.run(found.engine, planned, format_, found.limits, output, tag)
 
-    working = asyncio.ensure_future(run(request, work))
+    working = asyncio.get_running_loop().run_in_executor(found.threads, work)
+    await asyncio.wait({working}, timeout=_PATIENCE)
+    if not working.done():
+        await _until_either(request, working, tag)
+    return working.result()
+
+
+async def _until_either(request: Request, working: asyncio.Future[Any], tag: str) -> None:
+    """Wait for the query, or for its client to leave: then stop the query."""
     leaving = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        while not working.done():
-            await run(request, found.engine.kill, tag)
-            await asyncio.wait({working}, timeout=0.05)
         if leaving.done():
+            while not working.done():
+                await run(request, services(request).engine.kill, tag)
+                await asyncio.wait({working}, timeout=0.05)
             working.exception()  # nobody is left to be told
             raise ClientDisconnect
-        return working.result()
     finally:
         leaving.cancel()
 
@@ -118,17 +127,21 @@ class DataResponse(Response):
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await send(start)
-        if scope["method"] != "HEAD":
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if scope["method"] == "HEAD" or len(self._data) <= _CHUNK:
             pieces = self._packed() if self._compressed else self._pieces()
-            large = self._compressed and len(self._data) > _CHUNK
-            while True:
-                piece = await asyncio.to_thread(next, pieces, b"") if large else next(pieces, b"")
-                if not piece:
-                    break
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            body = b"" if scope["method"] == "HEAD" else b"".join(pieces)
+            await send({"type": "http.response.body", "body": body})
+            return
+        pieces = self._packed() if self._compressed else self._pieces()
+        while piece := await self._next(pieces):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _next(self, pieces: Iterator[bytes]) -> bytes:
+        if self._compressed:  # takes a core a while
+            return await asyncio.to_thread(next, pieces, b"")
+        return next(pieces, b"")
 
     def _pieces(self) -> Iterator[bytes]:
         for start in range(0, len(self._data), _CHUNK):

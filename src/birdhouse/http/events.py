@@ -11,7 +11,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from birdhouse.errors import BadRequest
-from birdhouse.http.context import answer, caller, read_body, run, services
+from birdhouse.http.context import (
+    answer,
+    caller,
+    count_request,
+    declared_size,
+    read_body,
+    run,
+    services,
+)
 from birdhouse.http.operations import record_events
 from birdhouse.ingest import Format, Landing, Receipt, decompress
 
@@ -32,17 +40,21 @@ async def send_events(request: Request) -> Response:
         raise BadRequest("The parameter 'name' is required: it names the Data Source")
     datasource = workspace.datasource(name)
     access.require_append(datasource.name, datasource.id)
+    rps = services(request).events_rps
+    if rps is not None:
+        count_request(request, f"events {workspace.id}", rps, "the Events API")
     format_ = request.query_params.get("format", "auto")
     if format_ not in FORMATS:
         raise BadRequest(f"Unknown format '{format_}': use ndjson or json")
-    body = await read_body(request, BODY_LIMIT)
+    ingestion = services(request).ingestion
+    with ingestion.expecting(declared_size(request, BODY_LIMIT)):
+        body = await read_body(request, BODY_LIMIT)
     encoding = request.headers.get("content-encoding", "")
     landing = Landing(workspace.database, datasource)
-    append = services(request).ingestion.append
 
     def decode() -> Future[Receipt]:
         text = decompress(body, encoding) if encoding else body
-        return append(landing, text, FORMATS[format_])
+        return ingestion.append(landing, text, FORMATS[format_])
 
     started = time.perf_counter()
     small = len(body) < SMALL_BODY and not encoding

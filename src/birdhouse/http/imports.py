@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from birdhouse.errors import BadRequest, Forbidden
+from birdhouse.errors import BadRequest, BirdhouseError, Forbidden
 from birdhouse.http.background import start_job
 from birdhouse.http.context import (
     PUBLIC_URL,
@@ -32,6 +32,7 @@ from birdhouse.ingest import Dialect, FileFormat, Landing, Receipt, fetch, repla
 from birdhouse.query import plan_condition
 from birdhouse.workspace.jobs import Job
 from birdhouse.workspace.resources import DataSource
+from birdhouse.workspace.workspaces import Workspaces
 
 IMPORT_LIMIT = 500 * 1000 * 1000
 _FORMATS: dict[str, FileFormat] = {"csv": "csv", "ndjson": "ndjson", "parquet": "parquet"}
@@ -62,10 +63,21 @@ class _Import:
         if self.condition:
             plan_condition(datasource.name, self.condition, scope_of(who, {}, own_rights=False))
         self.path = Path()
+        self.job: Job | None = None
 
     def load(self, landing: Landing) -> Receipt:
         append_file = self.services.ingestion.append_file
-        return append_file(landing, self.path, self.format, self.dialect)
+        id = self.job.id if self.job else ""
+        return append_file(
+            landing, self.path, self.format, self.dialect, import_id=id, progress=self._tell
+        )
+
+    def _tell(self, so_far: Receipt) -> None:
+        """Show in the job how far it is: 100 % is for its end."""
+        if self.job is None:
+            return
+        size = max(self.path.stat().st_size, 1)
+        self.job.detail["progress_percentage"] = min(99, 100 * so_far.bytes // size)
 
     def run(self) -> Receipt:
         workspace, name = self.workspace, self.datasource.name
@@ -82,9 +94,16 @@ class _Import:
             landing = Landing(self.landing.database, datasource)
             return replace_rows(engine, hold, landing, self.load, self.condition)
 
-    def job(self) -> Job:
+    def new_job(self, url: str = "") -> Job:
         named = {"id": self.datasource.id, "name": self.datasource.name}
-        return Job(kind="import", detail={"mode": self.mode, "datasource": named})
+        detail = {"mode": self.mode, "datasource": named, "progress_percentage": 0}
+        self.job = Job(kind="import", detail=detail | ({"url": url} if url else {}))
+        return self.job
+
+    def file(self, job: Job) -> AbstractContextManager[Path]:
+        """Where to put the file. What is appended goes on after a crash; a replacement does not."""
+        ingestion = self.services.ingestion
+        return ingestion.upload() if self.mode == "replace" else ingestion.spooled(job.id)
 
 
 def _dialect(values: dict[str, Any]) -> Dialect | None:
@@ -115,6 +134,20 @@ def _require_rights(who: Caller, datasource: DataSource, mode: str) -> None:
         who.access.require_append(datasource.name, datasource.id)
 
 
+def end_import(workspaces: Workspaces, id: str, result: Receipt | BirdhouseError) -> None:
+    """Bring the job of an import to its end that a crash had cut off."""
+    for workspace in workspaces:
+        job = workspace.jobs.get(id)
+        if job is None:
+            continue
+        if isinstance(result, Receipt):
+            job.status = "done"
+            job.detail |= _outcome(result)
+        else:
+            job.status, job.error = "error", str(result)
+        workspace.save_job(job)
+
+
 async def import_v1(request: Request) -> Response:
     """`/v1/datasources/X/append` and `/replace`: always a job."""
     who = caller(request)
@@ -138,8 +171,7 @@ async def import_v0(request: Request) -> Response:
     if "url" in values:
         return await _import_as_job(request, who, datasource, mode)
     task = _Import(request, who, datasource, mode)
-    with tempfile.TemporaryDirectory(prefix="birdhouse-") as folder:
-        task.path = Path(folder) / "rows"
+    with task.services.ingestion.upload() as task.path:
         sent_url = await _receive(request, task)
         if sent_url:
             return await _start_url_job(request, who, task, sent_url)
@@ -167,32 +199,32 @@ async def _import_as_job(
     url = request.query_params.get("url", "")
     if url:
         return await _start_url_job(request, who, task, url)
-    folder = tempfile.TemporaryDirectory(prefix="birdhouse-")
+    job = task.new_job()
+    upload = ExitStack()
     try:
-        task.path = Path(folder.name) / "rows"
+        task.path = upload.enter_context(task.file(job))
         await _receive(request, task)
     except BaseException:
-        folder.cleanup()
+        upload.close()
         raise
 
     def work() -> dict[str, Any]:
-        with folder:
+        with upload:
             return _outcome(task.run())
 
-    job = await start_job(request, who.workspace, task.job(), work)
+    await start_job(request, who.workspace, job, work)
     return answer(job.report(PUBLIC_URL))
 
 
 async def _start_url_job(request: Request, who: Caller, task: _Import, url: str) -> Response:
+    job = task.new_job(url.partition("?")[0])
+
     def work() -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(prefix="birdhouse-") as folder:
-            task.path = Path(folder) / "rows"
+        with task.file(job) as task.path:
             fetch(url, task.path, task.services.remote)
             return _outcome(task.run())
 
-    job = task.job()
-    job.detail["url"] = url.partition("?")[0]
-    job = await start_job(request, who.workspace, job, work)
+    await start_job(request, who.workspace, job, work)
     return answer(job.report(PUBLIC_URL))
 
 
@@ -205,8 +237,8 @@ async def _receive(request: Request, task: _Import) -> str:
     if type_ == "application/x-www-form-urlencoded":
         # curl's default for any body: rows are rows, unless the form has a url.
         await spool(request.stream(), task.path, IMPORT_LIMIT)
-        head = task.path.read_bytes()[:8192]
-        return _form_url(head)
+        with task.path.open("rb") as file:
+            return _form_url(file.read(8192))
     async with request.form(max_part_size=IMPORT_LIMIT) as form:
         for part in form.values():
             if isinstance(part, UploadFile):

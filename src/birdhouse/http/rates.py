@@ -1,4 +1,4 @@
-"""How often a token may ask: the `limits.rps` of JWTs.
+"""How often somebody may ask: the `limits.rps` of JWTs, and the Events API's limit a workspace.
 
 Used from the event loop alone, so nothing here is locked.
 """

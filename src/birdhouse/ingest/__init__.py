@@ -11,8 +11,10 @@ from birdhouse.ingest.csvfile import Dialect
 from birdhouse.ingest.deletion import count_partitions, delete_rows, lightweight_delete, truncate
 from birdhouse.ingest.files import FileFormat
 from birdhouse.ingest.ingestion import Ingestion
+from birdhouse.ingest.journal import disk_error
 from birdhouse.ingest.landing import Landing, Receipt, Rejection
 from birdhouse.ingest.remote import RemoteLimits, fetch
+from birdhouse.ingest.repair import Repair, Repaired
 from birdhouse.ingest.replacement import replace_rows
 from birdhouse.ingest.rows import Format
 
@@ -26,10 +28,13 @@ __all__ = [
     "Receipt",
     "Rejection",
     "RemoteLimits",
+    "Repair",
+    "Repaired",
     "analyse",
     "count_partitions",
     "decompress",
     "delete_rows",
+    "disk_error",
     "fetch",
     "lightweight_delete",
     "replace_rows",

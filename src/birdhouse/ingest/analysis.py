@@ -114,7 +114,8 @@ def _json_rows(sample: bytes) -> Iterator[Row]:
             found = msgspec.json.decode(line)
         except msgspec.DecodeError:
             continue
-        yield from (row for row in (found if isinstance(found, list) else [found]) if row)
+        rows = found if isinstance(found, list) else [found]
+        yield from (row for row in rows if isinstance(row, dict))
 
 
 def _leaves(row: Row, path: str, prefix: str) -> Iterator[tuple[str, str, Any]]:

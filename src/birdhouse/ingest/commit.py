@@ -23,7 +23,7 @@ from birdhouse.ingest.journal import Batch, Insert, Journal
 from birdhouse.ingest.landing import Landing
 from birdhouse.ingest.refusal import find_refused
 from birdhouse.ingest.request import Request
-from birdhouse.ingest.statements import insert_rejected, insert_rows, run_insert
+from birdhouse.ingest.statements import insert_rejected, insert_rows, run_insert, take_rows
 from birdhouse.ingest.ulid import new_ulid
 from birdhouse.ingest.views import complete_views, failed_view
 
@@ -57,7 +57,7 @@ class Committer:
     """Commits batches; any thread may, several at a time for different tables."""
 
     def __init__(
-        self, engine: Engine, journal: Journal, current: Callable[[Request], Landing]
+        self, engine: Engine, journal: Journal, current: Callable[[Landing], Landing]
     ) -> None:
         self._engine = engine
         self._journal = journal
@@ -66,9 +66,13 @@ class Committer:
     def commit(self, requests: list[Request]) -> None:
         """Store the rows of the requests, all for one table, and answer each of them."""
         together, moved = [], []
+        # Most requests of a batch have the same landing, and are asked for once.
+        found: dict[int, Landing] = {}
         for request in requests:
             try:
-                landing = self._current(request)
+                key = id(request.landing.datasource)
+                landing = found.get(key) or self._current(request.landing)
+                found[key] = landing
                 if request.goes_to(landing):
                     together.append(request)
                 else:
@@ -139,7 +143,7 @@ class Committer:
                 rows = insert_rows(self._journal, token, landing, plan, good)
             if bad:
                 rejected = insert_rejected(self._journal, token, landing, bad)
-            batch = Batch(token, rows, rejected)
+            batch = Batch(token, rows, rejected, requests[0].taken)
             if good or bad:
                 self._journal.write(batch)
         except BirdhouseError:
@@ -183,7 +187,7 @@ class Committer:
         return {request: PartlyIngested(message) for request in guilty}
 
     def _finish(self, batch: Batch) -> None:
-        """Store the rejected rows and close the batch."""
+        """Store the rejected rows, do what comes last, and close the batch."""
         if batch.rejected is not None:
             try:
                 run_insert(self._engine, self._journal, batch.rejected)
@@ -191,10 +195,12 @@ class Committer:
                 # The good rows are stored, so there is no way back: the journal keeps the
                 # rejected ones for the next start.
                 log.error("rejected rows wait for the next start: %s", error)
-                self._journal.write(Batch(batch.id, None, batch.rejected))
+                self._journal.write(Batch(batch.id, None, batch.rejected, batch.taken))
                 if batch.rows is not None:
                     self._journal.remove_rows(batch.rows)
                 return
+        if batch.taken:
+            take_rows(self._engine, batch.taken)
         self._journal.remove(batch)
 
     def replay(self, batch: Batch) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from birdhouse.engine import Engine
@@ -18,6 +18,7 @@ from birdhouse.ingest.imports import FileImport, Imports, Progress
 from birdhouse.ingest.journal import Journal
 from birdhouse.ingest.landing import Landing, Receipt, Totals
 from birdhouse.ingest.queue import Queue, ShuttingDown
+from birdhouse.ingest.repair import Repair, Repaired, repair_rows
 from birdhouse.ingest.request import Request
 from birdhouse.ingest.rows import Format, json_source
 from birdhouse.ingest.ulid import new_ulid
@@ -31,8 +32,8 @@ Resumed = Callable[[str, Receipt | BirdhouseError], None]
 class Ingestion:
     """Appends rows to data sources. Methods may be called from any thread.
 
-    `folder` belongs to it alone. `current` gives the landing that took the place of another, asked
-    after a `hold`; without it, none ever does.
+    `folder` belongs to it alone. `current` gives the landing that took the place of another, and
+    is asked for each batch: whoever moves a data source to another table does so in a `hold`.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Ingestion:
         engine: Engine,
         folder: Path,
         *,
-        current: Callable[[Landing], Landing] | None = None,
+        current: Callable[[Landing], Landing] = lambda landing: landing,
         resumed: Resumed | None = None,
         workers: int = 4,
         max_queued_bytes: int = 256 * 1024 * 1024,
@@ -49,10 +50,12 @@ class Ingestion:
         min_free_bytes: int = 256 * 1024 * 1024,
     ) -> None:
         self.totals = Totals()
+        self._engine = engine
+        # Two at once would both take the rows that neither has taken out yet.
+        self._repairing = threading.Lock()
         self._journal = Journal(folder, min_free_bytes)
-        self._current = current
         self._resumed = resumed
-        self._committer = Committer(engine, self._journal, self._landing_now)
+        self._committer = Committer(engine, self._journal, current)
         self._queue = Queue(
             self._committer.commit,
             workers,
@@ -62,6 +65,8 @@ class Ingestion:
         )
         self._imports = Imports(engine, folder, lambda request: self._put(request, wait=True))
         self._resuming: threading.Thread | None = None
+        self.resumed_ids: frozenset[str] = frozenset()
+        """The imports that `replay` found cut off, which go on."""
         self.spool = folder.absolute() / "spool"
         """Where to put a file for `append_file`: only one in here is resumed after a crash."""
         self.spool.mkdir(exist_ok=True)
@@ -82,6 +87,7 @@ class Ingestion:
         for path in self.spool.iterdir():
             if path not in spooled:
                 path.unlink(missing_ok=True)
+        self.resumed_ids = frozenset(task.id for task in interrupted)
         if interrupted:
             self._resuming = threading.Thread(target=self._resume, args=(interrupted,))
             self._resuming.start()
@@ -107,6 +113,18 @@ class Ingestion:
             if self._resumed is not None:
                 self._resumed(task.id, result)
 
+    @contextmanager
+    def expecting(self, size: int) -> Iterator[None]:
+        """Keep room for a body while it is read, so that bodies on their way count as well.
+
+        Raises `Unavailable` when too much waits already: nothing has been read then.
+        """
+        self._queue.reserve(size)
+        try:
+            yield
+        finally:
+            self._queue.release(size)
+
     def append(self, landing: Landing, body: bytes, format: Format = "auto") -> Future[Receipt]:
         """Append the JSON rows of a body.
 
@@ -120,9 +138,7 @@ class Ingestion:
         """
         self._queue.reserve(len(body))
         try:
-            generation = self._queue.generation
             request = Request(landing, json_source(body, format))
-            request.generation = generation
         except BaseException:
             self._queue.release(len(body))
             raise
@@ -151,8 +167,31 @@ class Ingestion:
         task = FileImport(id, landing, str(path.absolute()), format, dialect or Dialect())
         return self._imports.run(task, progress, resumable=path.absolute().parent == self.spool)
 
+    def repair(self, landing: Landing, repair: Repair) -> Repaired:
+        """Append the rejected rows of a data source anew; blocks until they are stored."""
+
+        def append(request: Request) -> Receipt:
+            return self._put(request, wait=True).result()
+
+        with self._repairing:
+            return repair_rows(self._engine, append, landing, repair)
+
+    def upload(self) -> AbstractContextManager[Path]:
+        """Where to put a file that comes in: on the disk of the data dir, for as long as the block
+        runs."""
+        return self._journal.upload(new_ulid())
+
+    @contextmanager
+    def spooled(self, name: str) -> Iterator[Path]:
+        """As `upload`, for a file whose import goes on after a crash."""
+        path = self.spool / name
+        try:
+            yield path
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def _put(self, request: Request, *, wait: bool) -> Future[Receipt]:
-        request.generation = self._queue.generation
         self._queue.reserve(request.size, wait=wait)
         return self._put_reserved(request)
 
@@ -165,11 +204,6 @@ class Ingestion:
         request.future.add_done_callback(settle)
         self._queue.put(request)
         return request.future
-
-    def _landing_now(self, request: Request) -> Landing:
-        if self._current is None or request.generation == self._queue.generation:
-            return request.landing
-        return self._current(request.landing)
 
     def hold(self) -> AbstractContextManager[None]:
         """Keep every insert waiting while the block runs, after those under way are committed."""

@@ -15,7 +15,7 @@ import errno
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -27,7 +27,8 @@ log = logging.getLogger("birdhouse.ingest")
 
 _BATCH = ".batch"
 _ASIDE = ".failed"
-_UNFINISHED = (".tmp", ".unpacked")
+_UPLOAD = ".upload"
+_UNFINISHED = (".tmp", ".unpacked", _UPLOAD)
 _FULL_RETRY = 30
 
 
@@ -40,11 +41,13 @@ class Insert(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What is done together: the rows of a table, then the rejected ones. `id` sorts by time."""
+    """What is done together: the rows of a table, then the rejected ones, then what takes them
+    away from where they were. `id` sorts by time."""
 
     id: str
     rows: Insert | None
     rejected: Insert | None
+    taken: str = ""
 
     @property
     def files(self) -> list[str]:
@@ -74,6 +77,16 @@ class Journal:
         """
         if shutil.disk_usage(self.folder).free < self._min_free_bytes:
             raise Unavailable("The disk is almost full: nothing was stored", _FULL_RETRY)
+
+    @contextmanager
+    def upload(self, name: str) -> Iterator[Path]:
+        """Where to put a file that comes in; it is gone after the block, or at the next start."""
+        path = self.folder / f"{name}{_UPLOAD}"
+        try:
+            yield path
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def write_rows(self, name: str, chunks: Sequence[bytes | memoryview]) -> None:
         """Write a file of rows for an INSERT to come. Raises `Unavailable`."""

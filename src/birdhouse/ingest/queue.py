@@ -57,8 +57,6 @@ class Queue:
         self._committing = 0
         self._holds = 0
         self._closed = False
-        self.generation = 0
-        """Number of holds that have ended: tables may have been replaced since."""
 
     @property
     def bytes(self) -> int:
@@ -158,7 +156,6 @@ class Queue:
         finally:
             with self._lock:
                 self._holds -= 1
-                self.generation += 1
                 if not self._holds:
                     lanes, self._waiting = self._waiting, []
                     for lane in lanes:

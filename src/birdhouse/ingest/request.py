@@ -16,17 +16,24 @@ class Request:
     """Rows on their way into a table. Owned by one thread at a time, handed on by the queue.
 
     A request with a `token` is a batch of its own, and one that was stored before under that token
-    is not stored again.
+    is not stored again. `taken` is a statement that takes the rows away from where they were: the
+    last of its batch.
     """
 
     def __init__(
-        self, landing: Landing, source: Source, *, import_id: str = "", token: str = ""
+        self,
+        landing: Landing,
+        source: Source,
+        *,
+        import_id: str = "",
+        token: str = "",
+        taken: str = "",
     ) -> None:
         self.import_id = import_id or new_ulid()
         self.token = token
+        self.taken = taken
         self.time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         self.future: Future[Receipt] = Future()
-        self.generation = 0
         self._source = source
         self.size = source.size
         self.move(landing)

@@ -78,6 +78,11 @@ def run_insert(
     engine.execute(journal.statement(insert), settings=settings)
 
 
+def take_rows(engine: Engine, statement: str) -> None:
+    """Do the statement that takes rows away from where they were, and wait for it."""
+    engine.execute(statement, settings={"mutations_sync": 1, "max_execution_time": 0})
+
+
 def _into(database: str, table: str, columns: Sequence[str], token: str) -> str:
     return (
         f"INSERT INTO {quote_name(database, table)} ({', '.join(map(quote_name, columns))}) "

@@ -2,12 +2,12 @@
 
 Bodies that it takes go to the engine as they are, so it must take no value that the engine reads
 as another one; what it refuses is looked at value by value. So it knows the plain spellings only:
-an integer as a JSON integer, a time as an ISO text.
+an integer as a JSON integer, a time as an ISO text or a count of seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -23,6 +23,10 @@ _FLOAT32 = Annotated[float, msgspec.Meta(ge=-3.4e38, le=3.4e38)]
 _IPV4 = Annotated[str, msgspec.Meta(pattern=r"^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$")]
 _IPV6 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F:.]{2,45}$")]
 _INT64 = 1 << 63
+_SECONDS = Annotated[int, msgspec.Meta(ge=1_000_000_000, le=(1 << 32) - 1)]
+"""Ten digits: the engine reads shorter numbers as parts of a date."""
+_DOCUMENT = dict[str, Any] | list[Any]
+"""Which a String column keeps as the text that was sent."""
 
 REFUSALS = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 """What decoding of arbitrary bytes may raise. ArithmeticError: a Decimal NaN has no order."""
@@ -78,7 +82,7 @@ def _shape(inner: DataType) -> Shape | None:
         case "Date32":
             return Shape(date, "year", 1900, 2299)
         case "DateTime":
-            return Shape(datetime, "year", 1971, 2105)
+            return Shape(datetime | _SECONDS, "year", 1971, 2105)
         case "DateTime64":
             return Shape(datetime, "year", 1901, 2260 if inner.integer(0, 3) > 8 else 2298)
         case "UUID":
@@ -169,19 +173,27 @@ class TypedRows:
 
     def _in_range(self, rows: Sequence[Any]) -> bool:
         for value, measure, check, optional in self._ranges:
-            measured: Iterable[int]
-            if optional:
-                some = [row for row in rows if value(row) is not None]
+            some = [row for row in rows if value(row) is not None] if optional else rows
+            try:
                 measured = list(map(measure, some))
-            else:
-                measured = list(map(measure, rows))
+            except AttributeError:
+                # Among times are counts of seconds: the decoder has checked their range.
+                found = (getattr(value(row), check.attribute, None) for row in some)
+                measured = [number for number in found if number is not None]
             if measured and not (check.low <= min(measured) and max(measured) <= check.high):
                 return False
         return True
 
 
+def _shape_of_key(type_: DataType) -> Shape | None:
+    found = shape(type_)
+    if found is None or type_.unwrap()[0].family != "String":
+        return found
+    return found._replace(annotation=found.annotation | _DOCUMENT)
+
+
 def typed_rows(keys: Sequence[Key]) -> TypedRows | None:
     """The decoder of objects with these keys, None when one of the types has no fast check."""
-    shapes = [(key, shape(key.type)) for key in keys]
+    shapes = [(key, _shape_of_key(key.type)) for key in keys]
     known = [(key, found) for key, found in shapes if found is not None]
     return TypedRows(known) if len(known) == len(shapes) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 
 import httpx
 import pytest
@@ -69,6 +70,21 @@ def test_bad_rows_go_to_quarantine_and_good_ones_are_stored(things: Workspace) -
     assert reasons["b"]["n"] == "many"
     assert reasons["b"]["c__error_column"] == ["n"]
     assert "Int32" in reasons["b"]["c__error"][0]
+
+
+def test_half_a_body_stores_nothing_and_is_no_failure(things: Workspace) -> None:
+    line = json.dumps(ROW).encode() + b"\n"
+    head = (
+        "POST /v0/events?name=things HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {things.token}\r\nContent-Length: {2 * len(line)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", things.server.port)) as client:
+        client.sendall(head.encode() + line)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    assert things.rows("select count() as rows from things") == [{"rows": 0}]
+    log = things.server.data_dir.with_name(f"{things.server.data_dir.name}.log")
+    assert "ClientDisconnect" not in log.read_text()
 
 
 def test_an_unknown_data_source_is_404(things: Workspace) -> None:

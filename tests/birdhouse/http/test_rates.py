@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.birdhouse.reading import endpoint, error_of, pipe_scope, sign
-from tests.server import Workspace
+from tests.server import Workspace, running
 
 from birdhouse.http.rates import Rates
 
@@ -58,6 +60,26 @@ def test_a_jwt_above_its_rate_is_told_when_to_come_back(reading: Workspace) -> N
     assert refused[0].headers["retry-after"] == "1"
     assert refused[0].headers["x-ratelimit-remaining"] == "0"
     assert refused[0].headers["x-ratelimit-reset"] == "1"
+
+
+def test_the_events_api_has_a_limit_when_it_is_told(tmp_path: Path) -> None:
+    with running(tmp_path / "data", "serve", "--events-rps", "2") as server:
+        workspace, other = server.workspace(), server.workspace()
+        with workspace.http, other.http:
+            for each in (workspace, other):
+                each.build({"things.datasource": "SCHEMA >\n    id String `json:$.id`\n"})
+            answers = [workspace.send("things", '{"id": "a"}') for _ in range(20)]
+            refused = [answer for answer in answers if answer.status_code == 429]
+            assert answers[0].headers["x-ratelimit-limit"] == "2"
+            assert answers[0].headers["x-ratelimit-remaining"] == "1"
+            assert "retry-after" not in answers[0].headers
+            assert refused
+            assert error_of(refused[0]) == "Too many requests: the Events API allows 2 a second"
+            assert refused[0].headers["retry-after"] == "1"
+            assert refused[0].headers["x-ratelimit-reset"] == "1"
+            assert other.send("things", '{"id": "a"}').status_code == 200
+            stored = workspace.rows("select count() as n from things")[0]["n"]
+            assert stored == len(answers) - len(refused)
 
 
 def test_without_a_limit_there_are_no_rate_headers(reading: Workspace) -> None:

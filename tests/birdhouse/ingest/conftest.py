@@ -59,9 +59,9 @@ def query(engine: Engine, sql: str) -> Rows:
     return [msgspec.json.decode(line) for line in data.splitlines()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """One for all tests: a process can have no second."""
+    """One for the tests of a module: a process can have no second at the same time."""
     engine = Engine(tmp_path_factory.mktemp("engine") / "clickhouse")
     engine.execute(f"CREATE DATABASE {DATABASE} ENGINE = Atomic")
     yield engine

@@ -20,6 +20,6 @@ def test_types_are_documented(type_: str) -> None:
     assert f"`{signed[1]}8` … `{signed[1]}256`" in TEXT if signed else f"`{family}" in TEXT
 
 
-@pytest.mark.parametrize("status", [400, 413, 422, 503])
+@pytest.mark.parametrize("status", [400, 413, 422, 429, 503])
 def test_answers_are_documented(status: int) -> None:
     assert f"\n| {status}" in TEXT

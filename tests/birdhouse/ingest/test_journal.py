@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.birdhouse.ingest.conftest import DATABASE, Table, column, create, query
 
 from birdhouse.engine import Engine
 from birdhouse.errors import Unavailable
-from birdhouse.ingest import Ingestion, Landing
+from birdhouse.ingest import Ingestion, Landing, Repair, repair
 from birdhouse.ingest.journal import Batch, Insert, Journal
 
 SMALL = b'{"n": 1}\n{"n": 2}\n{"n": "x"}'
@@ -216,3 +218,27 @@ def test_a_disk_that_cannot_be_written_refuses_the_request(
     assert files(folder) == []
     assert ingestion.append(landing, body).result(30).successful_rows > 0
     ingestion.close()
+
+
+@pytest.mark.parametrize("dies", ["after the rows", "before the end"])
+def test_a_replay_of_the_quarantine_that_is_cut_off_is_finished(
+    engine: Engine, folder: Path, landing: Landing, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """The rows are in the table or in the quarantine, and never in both."""
+    ingestion = Ingestion(engine, folder)
+    table = Table(engine, ingestion, landing)
+    table.append('{"n": "one"}\n{"n": "two"}\n{"n": "one"}')
+    if dies == "after the rows":
+        monkeypatch.setattr("birdhouse.ingest.commit.take_rows", lambda engine, statement: None)
+    monkeypatch.setattr(Journal, "remove", lambda self, batch: None)
+    # To be done once: left in the quarantine, the rows would be taken up again and again.
+    monkeypatch.setattr("birdhouse.ingest.repair._portions", once(repair._portions))
+    ingestion.repair(landing, Repair("n = 'one'", {"n": "1"}))
+    ingestion.close()
+    assert restart(engine, folder, monkeypatch) == 1
+    assert table.rows() == [{"n": 1}, {"n": 1}]
+    assert [row["n"] for row in table.quarantine()] == ["two"]
+
+
+def once(portions: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    return lambda *arguments: itertools.islice(portions(*arguments), 1)

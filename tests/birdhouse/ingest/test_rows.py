@@ -8,6 +8,7 @@ import pytest
 from tests.birdhouse.ingest.conftest import MakeTable, Table, column
 
 from birdhouse.errors import BadRequest
+from birdhouse.ingest.plan import plan_for
 
 GOOD = '{"n": 1, "s": "a"}'
 
@@ -140,3 +141,37 @@ def test_a_schema_without_jsonpaths_takes_no_json(make_table: MakeTable) -> None
     table = make_table(column("n", "Int32", None))
     with pytest.raises(BadRequest, match="no JSONPaths"):
         table.append(GOOD)
+
+
+def test_seconds_and_objects_are_stored_like_texts(make_table: MakeTable) -> None:
+    """They pass the check of whole bodies; what is near them is looked at more closely."""
+    table = make_table(
+        column("n", "Int32"),
+        column("at", "DateTime"),
+        column("later", "Nullable(DateTime('Asia/Tokyo'))"),
+        column("text", "String"),
+        column("low", "LowCardinality(Nullable(String))"),
+    )
+    good = [
+        '{"n": 1, "at": 1000000000, "later": null, "text": {"a":  1}, "low": [1, "x" ]}',
+        '{"n": 2, "at": "2001-09-09 01:46:40", "later": 1000000000, "text": "t", "low": null}',
+        '{"n": 3, "at": 4294967295, "later": "2001-09-09T01:46:40Z", "text": [], "low": {}}',
+    ]
+    plan = plan_for(table.landing.datasource.columns)
+    assert plan.typed is not None
+    assert plan.typed.count("\n".join(good).encode()) == 3
+    near = [
+        '{"n": 4, "at": 999999999, "text": "short"}',
+        '{"n": 5, "at": 4294967296, "text": "late"}',
+        '{"n": 6, "at": 1, "text": {"a": "\\ud800"}}',
+    ]
+    receipt = table.append("\n".join(good + near))
+    assert (receipt.successful_rows, receipt.quarantined_rows) == (4, 2)
+    rows = {row.pop("n"): row for row in table.rows("n")}
+    start, end = "2001-09-09 01:46:40", "2106-02-07 06:28:15"
+    there = "2001-09-09 10:46:40"
+    assert rows[1] == {"at": start, "later": None, "text": '{"a":  1}', "low": '[1, "x" ]'}
+    assert rows[2] == {"at": start, "later": there, "text": "t", "low": None}
+    assert rows[3] == {"at": end, "later": there, "text": "[]", "low": "{}"}
+    assert rows[4]["at"] == "2001-09-09 01:46:39"
+    assert rows.keys() == {1, 2, 3, 4}
