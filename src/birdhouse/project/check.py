@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from croniter import croniter
 
 from birdhouse import tinybird
-from birdhouse.engine import quote_name, quote_text
+from birdhouse.engine import for_people, quote_name, quote_text
 from birdhouse.errors import BadRequest, BirdhouseError, CustomError, EngineError, FileError
+from birdhouse.project.describe import Columns
 from birdhouse.project.migration import Forward, Migration
 from birdhouse.project.report import Feedback, feedback, place
 from birdhouse.workspace.resources import DataSource, Node, Pipe, Resources
 
-Columns = list[tuple[str, str]]
-"""Names and types."""
 PlanNode = Callable[[Resources, Pipe, Node], str]
 """The SELECT of a node, with placeholders for its parameters."""
 Describe = Callable[[str], Columns]
 """The columns that a SELECT gives; raises what the engine raises."""
+
+_AT_ONCE = 4
+"""Outputs of pipes that the engine looks at side by side."""
 
 _STRUCTURAL = {
     42,  # NUMBER_OF_ARGUMENTS_DOESNT_MATCH
@@ -37,8 +40,9 @@ _STRUCTURAL = {
     207,  # AMBIGUOUS_IDENTIFIER
     215,  # NOT_AN_AGGREGATE
 }
-"""Errors that no parameter value can heal; a template's placeholders may provoke any other."""
+"""Errors of the SQL itself, as long as they are not about a placeholder."""
 
+_STATE = "AggregateFunction("
 _WRAPPER = re.compile(r"(?:LowCardinality|Nullable)\((.*)\)$")
 _ZONE = re.compile(r"\(?,?'[A-Za-z_/+-]+'\)?")
 
@@ -51,6 +55,8 @@ class Checker:
         self._resources = migration.resources
         self._plan = plan
         self._describe = describe
+        found = migration.resources.datasources.values()
+        self._names = {f"{migration.database}.{d.table}": d.name for d in found}
         self.errors: list[FileError] = []
         self.told: list[Feedback] = []
 
@@ -62,8 +68,11 @@ class Checker:
             if datasource.connector:
                 text = "Connectors do not run here: rows come by the Events API and by imports"
                 self.told.append(feedback(datasource.name, "WARNING", text))
-        for pipe in self._resources.pipes.values():
-            self._pipe(pipe)
+        pipes = self._resources.pipes.values()
+        with ThreadPoolExecutor(_AT_ONCE, "check") as threads:
+            outputs = threads.map(lambda pipe: self._columns(pipe, pipe.output), pipes)
+            for pipe, columns in zip(pipes, outputs, strict=True):
+                self._pipe(pipe, columns)
 
     # data sources
 
@@ -84,7 +93,7 @@ class Checker:
                 given_names, set(wanted), "in the query", "in the schema"
             )
         except EngineError as error:
-            text = f"FORWARD_QUERY: {error}"
+            text = f"FORWARD_QUERY: {self._reason(error)}"
         self.errors.append(FileError(datasource.path, text))
 
     def _connections(self, path: str, settings: dict[str, str]) -> None:
@@ -95,11 +104,11 @@ class Checker:
 
     # pipes
 
-    def _pipe(self, pipe: Pipe) -> None:
+    def _pipe(self, pipe: Pipe, columns: Columns | BirdhouseError | None) -> None:
+        """Check a pipe whose output gives these columns."""
         for node in pipe.nodes:
             if node.name in self._resources.datasources or node.name in self._resources.pipes:
                 self._fail(pipe, node, "It has the name of another resource")
-        columns = self._columns(pipe, pipe.output)
         if isinstance(columns, list):
             unread = [node for node in pipe.nodes if node.name not in _read_by(pipe, pipe.output)]
         else:
@@ -107,10 +116,10 @@ class Checker:
         for node in unread:
             found = self._columns(pipe, node)
             if isinstance(found, BirdhouseError):
-                self._fail(pipe, node, str(found))
+                self._fail(pipe, node, self._reason(found))
                 return
         if isinstance(columns, BirdhouseError):
-            self._fail(pipe, pipe.output, str(columns))
+            self._fail(pipe, pipe.output, self._reason(columns))
         elif columns is not None:
             self._output(pipe, pipe.output, columns)
 
@@ -123,10 +132,11 @@ class Checker:
                 text = "COPY node schedule must be @on-demand or a valid cron expression"
                 self._fail(pipe, node, text)
             self._target(pipe, node, "target_datasource", columns)
-        elif node.type in ("sink", "stream"):
+        elif node.type == "sink":
             self._connections(pipe.path, node.settings)
-            text = f"Pipes of the type {node.type} are checked, but do not run here"
-            self.told.append(feedback(pipe.name, "WARNING", text))
+            if node.settings.get("export_schedule", "@on-demand") != "@on-demand":
+                text = "Its schedule does not run here: run it with tb sink run"
+                self.told.append(feedback(pipe.name, "WARNING", text))
 
     def _columns(self, pipe: Pipe, node: Node) -> Columns | BirdhouseError | None:
         """What a node gives; None when only real parameters could tell."""
@@ -136,10 +146,13 @@ class Checker:
         except CustomError:
             return None
         except EngineError as error:
-            placeholders = any(tinybird.is_template(other.sql) for other in pipe.nodes)
-            return None if placeholders and error.code not in _STRUCTURAL else error
+            templates = any(tinybird.is_template(other.sql) for other in pipe.nodes)
+            return None if templates and not _is_structural(error) else error
         except BirdhouseError as error:
             return None if tinybird.is_template(node.sql) and not _is_final(error) else error
+
+    def _reason(self, error: BirdhouseError) -> str:
+        return for_people(str(error), self._names)
 
     def _fail(self, pipe: Pipe, node: Node, text: str) -> None:
         self.errors.append(FileError(pipe.path, f"{place(pipe, node)}: {text}"))
@@ -166,27 +179,45 @@ class Checker:
     def _types(self, pipe: Pipe, node: Node, target: DataSource, given: dict[str, str]) -> None:
         wanted = {column.name: column.type for column in target.columns if column.name in given}
         clashes = [name for name in wanted if _core(given[name]) != _core(wanted[name])]
-        states = [
+        states = [name for name in clashes if _STATE in given[name] or _STATE in wanted[name]]
+        misfits = [
             f"`{name}` is {given[name]} and not {wanted[name]}"
-            for name in clashes
-            if "AggregateFunction(" in f"{given[name]} {wanted[name]}"
+            for name in states
+            if not (_STATE in given[name] and _STATE in wanted[name])
+            or self._misfit(given[name], wanted[name]) is not None
         ]
-        if states:
-            text = f"The states do not fit the Data Source '{target.name}': {'; '.join(states)}"
+        if misfits:
+            text = f"The states do not fit the Data Source '{target.name}': {'; '.join(misfits)}"
             self._fail(pipe, node, text)
             return
         for name in clashes:
-            value = f"materialize(defaultValueOfTypeName({quote_text(given[name])}))"
-            try:
-                self._describe(f"SELECT CAST({value}, {quote_text(wanted[name])})")
-            except EngineError as error:
-                self._fail(pipe, node, f"`{name}` of the Data Source '{target.name}': {error}")
+            if name in states:
+                continue
+            error = self._misfit(given[name], wanted[name])
+            if error is not None:
+                text = f"`{name}` of the Data Source '{target.name}': {self._reason(error)}"
+                self._fail(pipe, node, text)
                 continue
             text = (
                 f"`{name}` is {given[name]} in the query and {wanted[name]} in '{target.name}': "
                 "every value is converted, and one that cannot be fails"
             )
             self.told.append(feedback(pipe.name, "WARNING", text))
+
+    def _misfit(self, given: str, wanted: str) -> EngineError | None:
+        """Why values of one type cannot become those of another; the engine knows."""
+        value = f"materialize(defaultValueOfTypeName({quote_text(given)}))"
+        try:
+            self._describe(f"SELECT CAST({value}, {quote_text(wanted)})")
+        except EngineError as error:
+            return error
+        return None
+
+
+def _is_structural(error: EngineError) -> bool:
+    """Whether no parameter value can heal it; placeholders may provoke any other error."""
+    about_placeholders = any(name in str(error) for name in tinybird.PLACEHOLDER_NAMES)
+    return error.code in _STRUCTURAL and not about_placeholders
 
 
 def _is_final(error: BirdhouseError) -> bool:

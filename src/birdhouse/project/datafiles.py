@@ -10,6 +10,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from functools import lru_cache
+from inspect import cleandoc
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -44,6 +45,8 @@ _NODE_TYPES: dict[str, NodeType] = {
     "stream": "stream",
 }
 _NODE_TEXT = {"name", "description", "sql", "type"}
+_SHORT = ("partition_key", "sorting_key", "primary_key", "sampling_key", "ttl")
+"""Directives that may also be written with ENGINE_ before them."""
 _CONNECTOR = ("kafka_", "import_", "pg_")
 """What the directives begin with that name where rows come from."""
 
@@ -173,7 +176,8 @@ def _tokens(parsed: dict[str, Any]) -> tuple[TokenGrant, ...]:
 def _datasource(path: str, name: str, text: str, parsed: dict[str, Any]) -> DataSource:
     (node,) = parsed["nodes"]
     engine = node.get("engine") or {}
-    settings = {str(key): str(value) for key, value in engine.get("args", [])}
+    settings = {key: str(node[key]) for key in _SHORT if key in node}
+    settings |= {str(key): str(value) for key, value in engine.get("args", [])}
     settings["type"] = str(engine.get("type") or "MergeTree")
     datasource = DataSource(
         id="",
@@ -182,7 +186,7 @@ def _datasource(path: str, name: str, text: str, parsed: dict[str, Any]) -> Data
         columns=tuple(_column(column) for column in node["columns"]),
         engine=settings,
         indexes=tuple(_index(index) for index in node.get("indexes") or ()),
-        description=parsed["description"] or node.get("description", ""),
+        description=cleandoc(parsed["description"] or node.get("description", "")),
         tags=tuple(parsed["tags"]),
         tokens=_tokens(parsed),
         shared_with=tuple(parsed["shared_with"]),
@@ -199,13 +203,16 @@ def _datasource(path: str, name: str, text: str, parsed: dict[str, Any]) -> Data
 
 
 def _column(parsed: Mapping[str, Any]) -> Column:
+    name = re.sub(r"^'(.+)'$", r"\1", parsed["name"])  # quotes that the parser leaves in place
     type_ = parsed["type"]
+    if not type_:
+        raise BirdhouseError(f"The column '{name}' has a DEFAULT and no type: add one")
     if parsed.get("nullable"):
         type_ = f"Nullable({type_})"
     default = parsed.get("default_value")
     codec = parsed.get("codec")
     return Column(
-        name=parsed["name"],
+        name=name,
         type=type_,
         jsonpath=parsed.get("jsonpath"),
         default=re.sub(r"^DEFAULT\s+", "", default, flags=re.IGNORECASE) if default else None,
@@ -233,7 +240,7 @@ def _pipe(path: str, name: str, text: str, parsed: dict[str, Any]) -> Pipe:
         id="",
         name=name,
         nodes=tuple(nodes),
-        description=parsed["description"],
+        description=cleandoc(parsed["description"]),
         tags=tuple(parsed["tags"]),
         tokens=_tokens(parsed),
         path=path,
@@ -245,14 +252,12 @@ def _node(parsed: Mapping[str, Any]) -> Node:
     sql = str(parsed.get("sql") or "").strip()
     if not sql:
         raise BirdhouseError(f"The node '{parsed['name']}' has no SQL")
-    if tinybird.is_template(sql):
-        tinybird.check_parameter_names(sql)
     return Node(
         id="",
         name=parsed["name"],
         sql=sql,
         type=_NODE_TYPES[str(parsed.get("type") or "").lower()],
-        description=parsed.get("description") or "",
+        description=cleandoc(parsed.get("description") or ""),
         params=tinybird.template_parameters(sql),
         dependencies=_dependencies(sql),
         settings={k: str(v) for k, v in parsed.items() if k not in _NODE_TEXT and v is not None},

@@ -34,6 +34,7 @@ from birdhouse.errors import (
 from birdhouse.project import ddl
 from birdhouse.project.check import Checker
 from birdhouse.project.datafiles import read_project
+from birdhouse.project.describe import Columns, Descriptions, definitions
 from birdhouse.project.diff import compare
 from birdhouse.project.grants import grant_tokens
 from birdhouse.project.migration import Migration, plan_migration
@@ -95,6 +96,7 @@ class Deployer:
         self._planning = planning
         self._promoted = promoted
         self._closing = threading.Event()
+        self._descriptions = Descriptions(engine)
         self._sweeper = Sweeper(engine, workspaces, hold)
 
     def build(self, workspace: Workspace, files: Mapping[str, str]) -> Changes:
@@ -288,7 +290,12 @@ class Deployer:
         def plan(resources: Resources, pipe: Pipe, node: Node) -> str:
             return self._planning.node(workspace, resources, pipe, node)
 
-        checker = Checker(migration, plan, self._describe)
+        defined = definitions(migration.resources.datasources.values())
+
+        def describe(select: str) -> Columns:
+            return self._descriptions.recall(select, workspace.database, defined)
+
+        checker = Checker(migration, plan, describe)
         checker.run()
         if checker.errors:
             raise ProjectError(checker.errors)
@@ -304,11 +311,6 @@ class Deployer:
             )
             path = owner.path if owner else ""
             raise ProjectError([FileError(path, str(error))]) from None
-
-    def _describe(self, select: str) -> list[tuple[str, str]]:
-        result = self._engine.query(f"DESCRIBE TABLE ({select})", "JSONCompactEachRow")
-        rows = bytes(result.data).splitlines()
-        return [(row[0], row[1]) for row in map(msgspec.json.decode, rows)]
 
     def _wait_for_mutations(self, workspace: Workspace, tables: list[str]) -> None:
         """A clone has the parts of a table, not the mutations that these still wait for."""
@@ -328,7 +330,9 @@ class Deployer:
     def _backfill(self, workspace: Workspace, migration: Migration) -> None:
         for copy in migration.backfill:
             self._stop_if_closing(self._closing.is_set())
-            names = ", ".join(quote_name(name) for name, _ in self._describe(copy.select))
+            names = ", ".join(
+                quote_name(name) for name, _ in self._descriptions.describe(copy.select)
+            )
             target = quote_name(workspace.database, copy.target)
             self._engine.execute(
                 f"INSERT INTO {target} ({names}) SELECT {names} FROM ({copy.select})",

@@ -46,6 +46,7 @@ class Forward(msgspec.Struct, frozen=True):
 class Migration(msgspec.Struct):
     """See the top of the module."""
 
+    database: str
     resources: Resources
     changes: Changes
     create: list[str] = []
@@ -140,7 +141,7 @@ class _Planner:
         self._steps = steps
         self._links = links
         self._database = database
-        self._m = Migration(resources, Changes())
+        self._m = Migration(database, resources, Changes())
         self._feeds: list[View] = []
 
     def plan(self, views: dict[str, View]) -> Migration:
