@@ -101,6 +101,9 @@ class Device:
     ip_address: str
 
 
+BOT = Device("bot", "Linux", "web", "Googlebot", "3.6.0", "192.0.2.66")
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """A person, the tenant they belong to, and what they browse with."""
@@ -172,8 +175,15 @@ class Traffic:
             skew=0.5,
         )
 
-    def visit(self, *, ends: int) -> Visit:
-        """The next visit, its last step at `ends`, in seconds since the epoch."""
+    def visitor(self) -> Visitor:
+        """Somebody: a few come often."""
+        return self._visitors.draw(self.rng)
+
+    def visit(
+        self, visitor: Visitor | None = None, *, starts: int = 0, ends: int | None = None
+    ) -> Visit:
+        """The next visit of the visitor, or of anybody, its first step at `starts`, or its last
+        one at `ends`, in seconds since the epoch."""
         rng = self.rng
         kinds = [_FIRST.draw(rng)]
         for _ in range(_LENGTH.draw(rng) - 1):
@@ -181,7 +191,7 @@ class Traffic:
                 break
             kinds.append(_NEXT[kinds[-1]].draw(rng))
         pauses = [1 + int(rng.expovariate(1 / 40)) for _ in kinds[1:]]
-        at = ends - sum(pauses)
+        at = starts if ends is None else ends - sum(pauses)
         source = _SOURCE.draw(rng)
         referrer = "" if source == "direct" else f"https://{source}.example"
         steps = []
@@ -193,8 +203,19 @@ class Traffic:
             referrer = SITE + path
             at += pause
         session_id = f"sess_{rng.getrandbits(64):016x}"
-        visitor = self._visitors.draw(rng)
+        visitor = visitor or self.visitor()
         return Visit(session_id, visitor, rng.choice(visitor.devices), source, steps)
+
+    def crawl(self, tenant_id: str, *, starts: int) -> Visit:
+        """The visit of a bot: a page a second, and nothing else."""
+        rng = self.rng
+        steps = []
+        for at in range(starts, starts + 8 + rng.randrange(25)):
+            path, page = self._page()
+            event_id = f"ev_{rng.getrandbits(64):016x}"
+            steps.append(Step(event_id, "view", at, 0, path, "", page, {"load_ms": 40}))
+        bot = Visitor("", tenant_id, "US", (BOT,))
+        return Visit(f"sess_{rng.getrandbits(64):016x}", bot, BOT, "direct", steps)
 
     def _act(self, kind: str) -> tuple[str, str, Details]:
         """The path, the target and the details of a step of this kind."""

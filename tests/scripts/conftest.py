@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from tests.server import Server, running
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,3 +145,11 @@ def host() -> Iterator[Host]:
         yield host
         host.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def birdhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """This project on a birdhouse, without rows."""
+    data_dir: Path = tmp_path_factory.mktemp("scripts") / "data"
+    with running(data_dir, "up", str(ROOT), "--no-fixtures") as server:
+        yield server

@@ -210,6 +210,59 @@ def test_ctrl_c_ends_with_a_summary(start: Start, host: Host, args: list[str], c
     assert "Traceback" not in stderr
 
 
+def of(host: Host, datasource: str) -> list[dict[str, str]]:
+    """The rows that a data source has got."""
+    requests = [request for request in host.requests if request.params["name"] == datasource]
+    return [row for request in requests for row in request.rows]
+
+
+def at(row: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(row.get("timestamp") or row["created_at"]).replace(tzinfo=UTC)
+
+
+def test_history_fills_the_days(run: Run, host: Host) -> None:
+    args = ["--history", "14d", "--rows", "9000", "--seed", "3"]
+    done = run("seed.py", *args, env=to(host))
+
+    assert done.returncode == 0, done.stderr
+    events, steps = of(host, "events"), of(host, "user_sessions")
+    assert summary(done.stdout)["accepted"] == len(events) + len(steps)
+    assert 8000 < len(events) == len(steps) < 10_000
+    assert {row["session_id"] for row in events} == {row["session_id"] for row in steps}
+    now = datetime.now(UTC)
+    assert now - timedelta(days=14, minutes=1) <= min(map(at, events))
+    assert now - timedelta(hours=12) < max(map(at, events)) <= now
+    assert len({at(row).date() for row in steps}) >= 14
+
+    spanish = Counter(at(row).hour + 1 for row in events if row["country"] == "ES")
+    by_day, at_night = (sum(spanish[hour] for hour in hours) for hours in ((14, 15), (3, 4)))
+    assert by_day > 4 * at_night
+    campaigns = {row["page_url"] for row in steps if "utm_campaign=" in row["page_url"]}
+    assert any("utm_source=newsletter&utm_medium=email&" in page for page in campaigns)
+    bots = [row for row in steps if row["browser"] == "Googlebot"]
+    assert 0 < len(bots) < len(steps) / 4
+
+
+def test_live_sends_what_happens_until_ctrl_c(start: Start, host: Host) -> None:
+    began = datetime.now(UTC).replace(microsecond=0)
+    process = start("seed.py", "--live", "--rate", "50", env=to(host))
+    while not all(began < max(map(at, of(host, d)), default=began) for d in COLUMNS):
+        host.received.clear()
+        assert host.received.wait(20)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=20)
+
+    assert process.returncode == 0, stderr
+    assert summary(stdout)["accepted"] == len(host.rows)
+    for datasource in COLUMNS:
+        rows = of(host, datasource)
+        assert began - timedelta(seconds=900) <= min(map(at, rows)) < began
+        assert began < max(map(at, rows)) <= datetime.now(UTC)
+    # Many are there at the same time.
+    latest = [row["session_id"] for row in of(host, "events") if at(row) >= began]
+    assert len(set(latest)) > 5
+
+
 def test_ctrl_c_ends_the_wait_for_a_rate_limit(start: Start, host: Host) -> None:
     host.answers.append(Answer(429, {"Retry-After": "60"}))
     process = start("seed.py", "--continuous", env=to(host))
@@ -245,7 +298,13 @@ def test_the_environment_comes_before_the_file(run: Run, host: Host, tmp_path: P
     [
         ([], "set TB_HOST and TB_APPEND_TOKEN"),
         (["--host", "localhost:7181", "--token", "t"], "The host is a URL"),
-        (["--rows", "5", "--continuous"], "exclude each other"),
+        (["--rows", "5", "--continuous"], "do without end"),
+        (["--rows", "5", "--live"], "do without end"),
+        (["--live", "--continuous"], "exclude each other"),
+        (["--live", "--history", "3d"], "exclude each other"),
+        (["--history", "3d", "--rate", "5"], "has no --rate"),
+        (["--history", "3 weeks"], "not a number of days"),
+        (["--history", "0d"], "not a number of days"),
         (["--datasource", "nothing"], "'nothing' is not one of"),
     ],
 )
