@@ -62,9 +62,10 @@ class Backups:
     def _copy_to(self, folder: Path) -> None:
         with self._quiet():
             started = time.perf_counter()
+            # First what names tables: one that a new workspace gets meanwhile is better not named.
+            self._store.copy_to(folder / self._place.store.name)
             snapshot(self._engine, folder / self._place.clickhouse.name)
             self._ingestion.link_to(folder / self._place.ingest.name)
-            self._store.copy_to(folder / self._place.store.name)
             held = (time.perf_counter() - started) * 1000
         log.info("A backup begins: ingestion was held for %.0f ms", held)
 

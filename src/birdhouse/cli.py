@@ -33,6 +33,11 @@ _server_options = (
         help="Let imports by url reach this machine and private networks.",
     ),
     click.option(
+        "--events-rps",
+        type=click.IntRange(min=1),
+        help="Requests a second that the Events API takes from a workspace; else any number.",
+    ),
+    click.option(
         "--log-level",
         type=click.Choice(["info", "warning", "error"]),
         default="info",
@@ -50,6 +55,7 @@ class _Options(NamedTuple):
     clickhouse_port: int | None
     data_dir: Path
     allow_private_urls: bool
+    events_rps: int | None
     log_level: str
 
 
@@ -112,6 +118,7 @@ def env(port: int | None, data_dir: Path) -> None:
 def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
     from birdhouse.datadir import DataDir
     from birdhouse.errors import BirdhouseError, ProjectError
+    from birdhouse.http.headers import is_loopback
     from birdhouse.ingest import RemoteLimits
     from birdhouse.logs import start_log
     from birdhouse.server import StartError, listen, open_services, serve
@@ -126,6 +133,8 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
         click.echo(f"\nBirdhouse {__version__} listens on {url(listener)}")
         if clickhouse is not None:
             click.echo(f"ClickHouse interface on {url(clickhouse)}")
+        if not is_loopback(options.host):
+            click.echo("Other machines may reach it, with a token: /tokens answers this one alone")
         click.echo()
         workspace = services.workspaces.default
         for name, value in declared_tokens(workspace).items():
@@ -152,7 +161,9 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
             except StartError as error:
                 clickhouse = None
                 click.echo(f"birdhouse: There is no ClickHouse interface. {error}", err=True)
-            services = stack.enter_context(open_services(options.data_dir, remote))
+            services = stack.enter_context(open_services(options.data_dir, remote))._replace(
+                events_rps=options.events_rps
+            )
             if project is not None:
                 for line in bring_up(services, project, fixtures=fixtures):
                     click.echo(line)

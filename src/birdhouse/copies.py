@@ -42,7 +42,6 @@ _SETTINGS: dict[str, int | float | str] = {
     "max_execution_time": 3600,
     "max_partitions_per_insert_block": 0,
 }
-_RUNNING = ("waiting", "working", "cancelling")
 
 
 class _Run(NamedTuple):
@@ -69,7 +68,6 @@ class Copies:
         self._next: dict[tuple[str, str, str], float] = {}
         """When each (workspace id, pipe name, schedule) is due: Unix seconds."""
         self._clock = threading.Thread(target=self._watch, name="copy-clock")
-        self._forget_interrupted()
 
     def watch_the_clock(self) -> None:
         """Run pipes on schedule from now on."""
@@ -114,22 +112,10 @@ class Copies:
             (
                 job
                 for job in list(workspace.jobs.values())
-                if job.kind == "copy"
-                and job.status in _RUNNING
-                and job.detail.get("pipe_id") == pipe.id
+                if job.kind == "copy" and not job.is_over and job.detail.get("pipe_id") == pipe.id
             ),
             None,
         )
-
-    def cancel(self, workspace: Workspace, pipe: Pipe) -> list[Job]:
-        """Stop the run of a pipe."""
-        job = self.under_way(workspace, pipe)
-        if job is None:
-            return []
-        job.status = "cancelling"
-        workspace.save_job(job)
-        self._engine.kill(job.id)
-        return [job]
 
     def wake(self) -> None:
         """Look at the schedules again."""
@@ -144,17 +130,9 @@ class Copies:
             self._clock.join()
         for workspace in self._workspaces:
             for job in list(workspace.jobs.values()):
-                if job.kind == "copy" and job.status in _RUNNING:
+                if job.kind == "copy" and not job.is_over:
                     self._engine.kill(job.id)
         self._threads.shutdown(cancel_futures=True)
-
-    def _forget_interrupted(self) -> None:
-        """Runs that the last process did not finish are over."""
-        for workspace in self._workspaces:
-            for job in workspace.jobs.values():
-                if job.kind == "copy" and job.status in _RUNNING:
-                    job.status, job.error = "error", "The server stopped before the copy was done"
-                    workspace.save_job(job)
 
     # a run
 

@@ -18,6 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from birdhouse.datadir import DataDir
+
 PYTHONS = ((3, 11), (3, 14))
 """The first version that works, and the first that does not."""
 CLI = "5.0.2"
@@ -48,15 +50,15 @@ class Finding(NamedTuple):
     advice: str = ""
 
 
-def examine(port: int, data_dir: Path) -> Iterator[Finding]:
+def examine(port: int, place: DataDir) -> Iterator[Finding]:
     """Every look, one after the other."""
     yield _python()
     yield from _packages()
     yield from _command_line()
     yield _engine()
-    yield from _data_dir(data_dir)
-    yield from _machine(data_dir)
-    yield _port(port, data_dir)
+    yield from _data_dir(place)
+    yield from _machine(place.path.absolute())
+    yield _port(port, place)
 
 
 def _python() -> Finding:
@@ -153,12 +155,10 @@ def _engine() -> Finding:
     )
 
 
-def _data_dir(data_dir: Path) -> Iterator[Finding]:
-    from birdhouse.datadir import DataDir
-
-    place = DataDir(data_dir)
-    if not place.path.exists():
-        parent = next(folder for folder in place.path.absolute().parents if folder.exists())
+def _data_dir(place: DataDir) -> Iterator[Finding]:
+    data_dir = place.path
+    if not data_dir.exists():
+        parent = next(folder for folder in data_dir.absolute().parents if folder.exists())
         if os.access(parent, os.W_OK | os.X_OK):
             yield Finding("ok", f"The data dir {data_dir} will be made at the first start")
         else:
@@ -170,7 +170,7 @@ def _data_dir(data_dir: Path) -> Iterator[Finding]:
         return
     closed = [
         path
-        for path in (place.path, place.store, place.clickhouse, place.ingest)
+        for path in (data_dir, place.store, place.clickhouse, place.ingest)
         if path.exists() and not os.access(path, os.W_OK)
     ]
     if closed:
@@ -201,8 +201,8 @@ def _data_dir(data_dir: Path) -> Iterator[Finding]:
 
 
 def _machine(data_dir: Path) -> Iterator[Finding]:
-    parents = (data_dir.absolute(), *data_dir.absolute().parents)
-    free = shutil.disk_usage(next(folder for folder in parents if folder.exists())).free
+    there = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
     text = f"{free / _GB:.1f} GB of disk are free"
     if free < _LITTLE_DISK:
         advice = f"Make room, or move the data dir: merges need space for a copy of {data_dir}"
@@ -229,9 +229,7 @@ def _open_files() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
-def _port(port: int, data_dir: Path) -> Finding:
-    from birdhouse.datadir import DataDir
-
+def _port(port: int, place: DataDir) -> Finding:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -242,10 +240,10 @@ def _port(port: int, data_dir: Path) -> Finding:
             pass
         else:
             return Finding("ok", f"Port {port} is free")
-    server = DataDir(data_dir).server
+    server = place.server
     if server is not None and server.port == port:
-        return Finding("ok", f"Port {port} is that of the birdhouse on {data_dir}")
-    occupant = "another birdhouse" if _is_birdhouse(port) else "another program"
+        return Finding("ok", f"Port {port} is that of the birdhouse on {place.path}")
+    occupant = "another birdhouse, or Tinybird Local" if _is_birdhouse(port) else "another program"
     return Finding(
         "problem",
         f"Port {port} is in use by {occupant}",

@@ -7,6 +7,7 @@ wherever its text came from.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from birdhouse.http.headers import without_tokens
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal would obey, but for tabs and line feeds."""
 _REQUESTS = logging.getLogger("birdhouse.requests")
 
 
@@ -34,7 +37,8 @@ class Answered(NamedTuple):
     workspace: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.method} {self.path} {self.status} {self.milliseconds} ms {self.workspace}"
+        path = self.path if self.path.isprintable() else repr(self.path)
+        text = f"{self.method} {path} {self.status} {self.milliseconds} ms {self.workspace}"
         return without_tokens(text).rstrip()
 
 
@@ -73,7 +77,7 @@ class Lines(logging.Formatter):
         if record.levelno > logging.INFO:
             moment, _, message = text.partition(" ")
             text = f"{moment} {record.levelname} {message}"
-        return without_tokens(text)
+        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], without_tokens(text))
 
 
 def start_log(level: str) -> None:

@@ -11,8 +11,10 @@ import contextlib
 import logging
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -29,6 +31,7 @@ from birdhouse.export import forget_exports
 from birdhouse.http.app import create_app
 from birdhouse.http.clickhouse import create_clickhouse_app
 from birdhouse.http.context import Services
+from birdhouse.http.imports import end_import
 from birdhouse.http.measured import Measured
 from birdhouse.http.metrics import Metrics
 from birdhouse.http.rates import Rates
@@ -93,54 +96,65 @@ def open_services(data_dir: Path, remote: RemoteLimits) -> Iterator[Services]:
 
     Raises `StartError` for a data dir that cannot be used.
     """
-    try:
-        with contextlib.ExitStack() as stack:
-            place = DataDir(data_dir)
-            stack.enter_context(place.owned())
-            if place.restoring.exists():
-                raise StartError(
-                    f"A restore into the data dir {data_dir} was cut off: "
-                    "delete the folder and restore again"
-                )
-            forget_snapshots(place)
-            store = Store(place.store)
-            stack.callback(store.close)
-            engine = Engine(place.clickhouse)
-            stack.callback(engine.close)
-            forget_exports(engine)
-            activity = Activity(engine)
-            stack.callback(activity.close)
-            workspaces = Workspaces(store)
-            ingestion = Ingestion(engine, place.ingest, current=_current(workspaces))
-            stack.callback(ingestion.close)
-            copies = Copies(engine, workspaces, ingestion.hold, activity)
-            stack.callback(copies.close)
-            planning = Planning(_plan_node, _plan_view)
-            deployer = Deployer(engine, workspaces, ingestion.hold, planning, copies.wake)
-            deployer.recover()
-            ingestion.replay()
-            deployer.sweep()
-            copies.watch_the_clock()
-            threads = ThreadPoolExecutor(_THREADS, "birdhouse")
-            stack.callback(threads.shutdown)
-            stack.callback(deployer.close)
-            yield Services(
-                engine,
-                workspaces,
-                ingestion,
-                deployer,
-                threads,
-                Limits(),
-                remote,
-                __version__,
-                activity,
-                Plans(),
-                Rates(),
-                Backups(place, store, engine, workspaces, ingestion),
-                copies,
-            )
-    except PermissionError as error:
-        raise StartError(f"The data dir {data_dir} cannot be written: {error}") from None
+    with contextlib.ExitStack() as stack:
+        try:
+            services = _open(stack, DataDir(data_dir), remote)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StartError(f"The data dir {data_dir} cannot be used: {error}") from None
+        yield services
+
+
+def _open(stack: contextlib.ExitStack, place: DataDir, remote: RemoteLimits) -> Services:
+    stack.enter_context(place.owned())
+    if place.restoring.exists():
+        raise StartError(
+            f"A restore into the data dir {place.path} was cut off: "
+            "delete the folder and restore again"
+        )
+    forget_snapshots(place)
+    store = Store(place.store)
+    stack.callback(store.close)
+    engine = Engine(place.clickhouse)
+    stack.callback(engine.close)
+    forget_exports(engine)
+    activity = Activity(engine)
+    stack.callback(activity.close)
+    workspaces = Workspaces(store)
+    ingestion = Ingestion(
+        engine,
+        place.ingest,
+        current=_current(workspaces),
+        resumed=partial(end_import, workspaces),
+    )
+    stack.callback(ingestion.close)
+    copies = Copies(engine, workspaces, ingestion.hold, activity)
+    stack.callback(copies.close)
+    planning = Planning(_plan_node, _plan_view)
+    deployer = Deployer(engine, workspaces, ingestion.hold, planning, copies.wake)
+    deployer.recover()
+    ingestion.replay()
+    deployer.sweep()
+    for workspace in workspaces:
+        workspace.end_jobs(ingestion.resumed_ids)
+    copies.watch_the_clock()
+    threads = ThreadPoolExecutor(_THREADS, "birdhouse")
+    stack.callback(threads.shutdown)
+    stack.callback(deployer.close)
+    return Services(
+        engine,
+        workspaces,
+        ingestion,
+        deployer,
+        threads,
+        Limits(),
+        remote,
+        __version__,
+        activity,
+        Plans(),
+        Rates(),
+        Backups(place, store, engine, workspaces, ingestion),
+        copies,
+    )
 
 
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:
@@ -222,7 +236,8 @@ def serve(
         timeout_graceful_shutdown=_GRACE,
         server_header=False,
     )
-    asyncio.run(_Server(config, ready).serve(listeners))
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's
+        runner.run(_Server(config, ready).serve(listeners))
     log.info("Birdhouse takes no more requests, and finishes what it has accepted")
 
 

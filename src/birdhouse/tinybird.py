@@ -31,10 +31,9 @@ from tinybird.sql_template import (
     expression_wrapper,
     get_template_and_variables,
     get_used_tables_in_template,
-    get_var_names_and_types,
+    get_var_names_and_types_cached,
     render_sql_template,
     type_fns,
-    validate_template_parameter_names,
 )
 from tinybird.tornado_template import ParseError, UnClosedIfError
 
@@ -67,6 +66,10 @@ _PARSERS: dict[str, Callable[..., Any]] = {
 }
 
 
+_PARSER_NOISE = re.compile(r"\x1b\[\d*m|error parsing \S+: | \+ SQL\([a-z ]+\): .*", re.DOTALL)
+"""What the parsers wrap around their reason: colours, the file's name, the whole SQL."""
+
+
 def read_datafile(path: str, text: str, secrets: Mapping[str, str]) -> dict[str, Any]:
     """Parse a `.datasource`, `.pipe` or `.connection` file.
 
@@ -81,9 +84,9 @@ def read_datafile(path: str, text: str, secrets: Mapping[str, str]) -> dict[str,
         datafile: Datafile = parsed.datafile
         datafile.validate()
     except DatafileSyntaxError as error:
-        raise BadRequest(f"{error} (line {error.lineno})") from None
+        raise BadRequest(f"Line {error.lineno}: {error}") from None
     except Exception as error:  # the parsers raise bare Exception and click's classes alike
-        raise BadRequest(str(error)) from None
+        raise BadRequest(_PARSER_NOISE.sub("", str(error))) from None
     return {
         "kind": kind,
         "nodes": datafile.nodes,
@@ -108,7 +111,11 @@ def engine_clause(type_: str, args: Mapping[str, str], columns: Iterable[str]) -
         clause: str = engine_full_from_dict(type_, dict(args), columns=known)
     except ValueError as error:
         raise BadRequest(str(error)) from None
-    return clause
+    return _SEVERAL_SUMS.sub(r"\1((\2))", clause)
+
+
+_SEVERAL_SUMS = re.compile(r"^(SummingMergeTree)\(([^()]+,[^()]+)\)")
+"""Several columns to sum are one argument to ClickHouse, and several as the package writes them."""
 
 
 # --- templates ---------------------------------------------------------------------------------
@@ -135,6 +142,8 @@ _SECRET = re.compile(r"\{(.+): String\}", re.DOTALL)
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 PLACEHOLDER_TABLE = "placeholder"
 """What `table(x)` names while no request has said which table it is."""
+PLACEHOLDER_NAMES = ("`placeholder`", "__no_value__")
+"""What `symbol(x)` and `column(x)` name then: no error about them tells anything."""
 _INTERNAL = {*type_fns, "tb_secrets", "tb_secret_dont_raise", "expression_wrapper", "xhtml_escape"}
 """Names by which the template engine talks to itself: a request must not set them."""
 
@@ -266,23 +275,22 @@ def _columns(names: Any, default: str | None = None, fn: str | None = None) -> E
 
 @lru_cache(maxsize=2048)
 def template_parameters(sql: str) -> tuple[dict[str, Any], ...]:
-    """The parameters of a template: name, type, default, description, required, ..."""
+    """The parameters of a template: name, type, default, description, required, ...
+
+    Raises `BadRequest` for one without a valid name, and for `q` and `format`.
+    """
     if not is_template(sql):
         return ()
     try:
-        template, _, _ = get_template_and_variables(_template_body(sql), name=None)
-        found = get_var_names_and_types(template)
+        # Called as the package does when it renders, it finds in its caches what it has parsed.
+        template, _, _ = get_template_and_variables(_template_body(sql), None, escape_arrays=False)
+        found = get_var_names_and_types_cached(template)
     except Exception as error:  # as in render
         raise _template_error(error) from None
+    for name in (parameter["name"] for parameter in found):
+        if not isinstance(name, str) or not name:
+            raise BadRequest(f'"{name}" can not be used as a variable name')
     return tuple(found)
-
-
-def check_parameter_names(sql: str) -> None:
-    """Refuse parameters without a valid name, and `q` and `format`."""
-    try:
-        validate_template_parameter_names(_template_body(sql))
-    except Exception as error:  # as in render
-        raise _template_error(error) from None
 
 
 def tables_in_template(sql: str) -> list[str]:

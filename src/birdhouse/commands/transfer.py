@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from birdhouse.commands import options
+from birdhouse.commands.client import client_of, json_of, with_server
 
 if TYPE_CHECKING:
     import httpx
@@ -25,19 +25,6 @@ _TYPES = {
 _POLL = 0.5
 """Seconds between two looks at a job."""
 
-_server_options = (
-    click.option("--host", help="URL of the server; else the one that uses the data dir."),
-    click.option("--token", envvar="TB_TOKEN", help="Admin token of the workspace, with --host."),
-    click.option("--workspace", help="Name of a workspace in the data dir; else the default one."),
-    options.data_dir,
-)
-
-
-def _with_server(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_server_options):
-        command = option(command)
-    return command
-
 
 @click.command()
 @click.argument("datasources", nargs=-1)
@@ -49,14 +36,14 @@ def _with_server(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the files.",
 )
-@_with_server
+@with_server
 def export(datasources: Sequence[str], folder: Path, **server: Any) -> None:
     """Write the rows of DATASOURCES to Parquet files: NAME.000.parquet, NAME.001.parquet, ...
 
     Without a name, of every data source but those that materialized views fill: to import what the
     views read fills them again.
     """
-    with _client(**server) as client:
+    with client_of(**server) as client:
         for name in datasources or _not_filled_by_views(client):
             present = next(folder.glob(f"{name}.*.parquet"), None)
             if present is not None:
@@ -68,9 +55,9 @@ def export(datasources: Sequence[str], folder: Path, **server: Any) -> None:
 
 
 def _not_filled_by_views(client: httpx.Client) -> list[str]:
-    pipes = _json(client.get("/v0/pipes"))["pipes"]
+    pipes = json_of(client.get("/v0/pipes"))["pipes"]
     filled = {node["materialized"] for pipe in pipes for node in pipe["nodes"]}
-    datasources = _json(client.get("/v0/datasources"))["datasources"]
+    datasources = json_of(client.get("/v0/datasources"))["datasources"]
     return [found["name"] for found in datasources if found["name"] not in filled]
 
 
@@ -78,7 +65,7 @@ def _download(client: httpx.Client, name: str, folder: Path) -> list[Path]:
     with client.stream("GET", f"/export/{name}.tar") as response:
         if response.is_error:
             response.read()
-            _json(response)
+            json_of(response)
         folder.mkdir(parents=True, exist_ok=True)
         body = io.BufferedReader(_Body(response.iter_bytes()))
         with tarfile.open(fileobj=body, mode="r|") as tar:
@@ -121,13 +108,13 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> Pat
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--datasource", help="Data source for the rows; else each file's name up to a dot.")
-@_with_server
+@with_server
 def import_(paths: Sequence[Path], datasource: str | None, **server: Any) -> None:
     """Append the rows of Parquet, NDJSON or CSV files, or of all those in a folder.
 
     Goes through Tinybird's API: with --host and --token it works against Tinybird Cloud, too.
     """
-    with _client(**server) as client:
+    with client_of(**server) as client:
         quarantined = 0
         for path in _files(paths):
             name = datasource or path.name.partition(".")[0]
@@ -151,7 +138,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 def _append(client: httpx.Client, path: Path, name: str) -> tuple[int, int]:
     """Import a file; gives the rows stored and the rows in quarantine."""
     with path.open("rb") as file:
-        job = _json(
+        job = json_of(
             client.post(
                 f"/v1/datasources/{name}/append",
                 params={"format": path.suffix[1:]},
@@ -161,62 +148,9 @@ def _append(client: httpx.Client, path: Path, name: str) -> tuple[int, int]:
         )
     while job.get("status") not in ("done", "error", "cancelled"):
         time.sleep(_POLL)
-        job = _json(client.get(f"/v0/jobs/{job['id']}", params={"debug": "blocks"}))
+        job = json_of(client.get(f"/v0/jobs/{job['id']}", params={"debug": "blocks"}))
     if job["status"] != "done":
         options.fail(f"{path}: {job.get('error') or job['status']}")
     returns = [found for block in job["blocks"] for found in block["process_return"]]
     rejected = sum(found["quarantine"] for found in returns)
     return sum(found["lines"] for found in returns) - rejected, rejected
-
-
-@contextmanager
-def _client(
-    host: str | None, token: str | None, workspace: str | None, data_dir: Path
-) -> Iterator[httpx.Client]:
-    """A client of the server; what goes wrong with it ends the command."""
-    import httpx
-
-    if host is None:
-        host, token = _server_of(data_dir, workspace)
-    elif token is None:
-        options.fail("--host needs --token, or TB_TOKEN, with an admin token of the workspace")
-    headers = {"Authorization": f"Bearer {token}"}
-    try:
-        with httpx.Client(
-            base_url=host, headers=headers, timeout=httpx.Timeout(10, read=None)
-        ) as client:
-            yield client
-    except httpx.HTTPError as error:
-        options.fail(f"{host} does not answer as it should: {error}")
-
-
-def _server_of(data_dir: Path, workspace: str | None) -> tuple[str, str]:
-    """The address of the server that uses the data dir, and the token of a workspace in it."""
-    from birdhouse.datadir import DataDir
-    from birdhouse.errors import NotFound
-    from birdhouse.workspace.store import Store
-    from birdhouse.workspace.workspaces import Workspaces
-
-    place = DataDir(data_dir)
-    server = place.server
-    if server is None:
-        options.fail(
-            f"No birdhouse serves the data dir {data_dir}: start one, or name one with --host"
-        )
-    workspaces = Workspaces(Store(place.store, read_only=True))
-    try:
-        found = workspaces.named(workspace) if workspace else workspaces.default
-    except NotFound as error:
-        options.fail(str(error))
-    return server.url, found.admin_token
-
-
-def _json(response: httpx.Response) -> dict[str, Any]:
-    """The object of an answer; an error ends the command."""
-    if response.is_error:
-        try:
-            options.fail(f"{response.json()['error']} (status {response.status_code})")
-        except (ValueError, KeyError):
-            options.fail(f"{response.url.host} answered {response.status_code}")
-    found: dict[str, Any] = response.json()
-    return found

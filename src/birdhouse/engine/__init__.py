@@ -5,6 +5,7 @@ from __future__ import annotations
 from chdb import engine_version as CLICKHOUSE_VERSION
 
 from birdhouse.engine.engine import Engine, Result, Settings
+from birdhouse.engine.messages import for_people
 from birdhouse.engine.quoting import quote_name, quote_text
 from birdhouse.engine.snapshot import forget_snapshots, snapshot
 
@@ -13,6 +14,7 @@ __all__ = [
     "Engine",
     "Result",
     "Settings",
+    "for_people",
     "forget_snapshots",
     "quote_name",
     "quote_text",

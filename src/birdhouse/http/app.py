@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -26,6 +26,7 @@ from birdhouse.http import (
     jobs,
     metrics,
     pipes,
+    quarantine,
     rows,
     sinks,
     sql,
@@ -41,6 +42,10 @@ from birdhouse.http.headers import Around, without_tokens
 log = logging.getLogger("birdhouse")
 
 _FAMILIES = (
+    # Those that are asked most come first: routes are tried one after the other.
+    pipes,
+    sql,
+    events,
     analyze,
     cloud,
     connectors,
@@ -49,14 +54,12 @@ _FAMILIES = (
     toolset,
     workspaces,
     deployments,
-    events,
     imports,
     rows,
+    quarantine,
     datasources,
     copies,
-    pipes,
     sinks,
-    sql,
     jobs,
     tokens,
     variables,
@@ -72,6 +75,7 @@ def create_app(services: Services, counted: metrics.Metrics) -> ASGIApp:
         exception_handlers={
             BirdhouseError: _known_error,
             HTTPException: _http_error,
+            ClientDisconnect: _cut_off,
             Exception: _unknown_error,
         },
     )
@@ -100,6 +104,11 @@ def _http_error(request: Request, error: Exception) -> Response:
     texts = {404: f"Not found: {path}", 405: f"{request.method} is not allowed here"}
     text = texts.get(error.status_code, error.detail)
     return answer(_envelope(text, BirdhouseError.documentation), error.status_code, error.headers)
+
+
+def _cut_off(_: Request, error: Exception) -> Response:
+    text = "The request ended before its body did: nothing of it was stored"
+    return answer(_envelope(text, BirdhouseError.documentation), 400)
 
 
 def _unknown_error(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from birdhouse.errors import BirdhouseError
-from birdhouse.http.context import services
+from birdhouse.http.context import run, services
 from birdhouse.workspace.jobs import Job
 from birdhouse.workspace.resources import utc_now
 from birdhouse.workspace.workspaces import Workspace
@@ -19,6 +19,7 @@ log = logging.getLogger("birdhouse")
 
 _PATIENCE = 2.0
 """Seconds that a request waits for its job: clients look again only after as many."""
+_STOPS, _STOP_PAUSE = 40, 0.05
 
 
 async def start_job(
@@ -46,3 +47,17 @@ async def start_job(
     future = asyncio.get_running_loop().run_in_executor(services(request).threads, run)
     await asyncio.wait([future], timeout=_PATIENCE)
     return job
+
+
+async def stop_job(request: Request, workspace: Workspace, job: Job) -> None:
+    """Stop the statement that the job runs, tagged with the job's id; waits for a moment.
+
+    A statement that is only about to begin cannot be stopped yet: so it is tried again.
+    """
+    job.status = "cancelling"
+    workspace.save_job(job)
+    for _ in range(_STOPS):
+        await run(request, services(request).engine.kill, job.id)
+        if not job.cancelling:
+            break
+        await asyncio.sleep(_STOP_PAUSE)

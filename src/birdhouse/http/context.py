@@ -79,6 +79,8 @@ class Services(NamedTuple):
     rates: Rates
     backups: Backups
     copies: Copies
+    events_rps: int | None = None
+    """Requests a second that the Events API takes from a workspace; None for any number."""
 
 
 class Caller(NamedTuple):
@@ -115,12 +117,17 @@ def caller(request: Request) -> Caller:
     found = Caller(_as_asked_for(request, workspace), access)
     request.state.caller = found
     if found.access.rps is not None:
-        rate = services(request).rates.take(token, found.access.rps)
-        request.state.rate_headers = rate.headers
-        if not rate.allowed:
-            text = f"Too many requests: the token allows {rate.limit} a second"
-            raise TooManyRequests(text, rate.reset)
+        count_request(request, token, found.access.rps, "the token")
     return found
+
+
+def count_request(request: Request, key: str, rps: int, who: str) -> None:
+    """Count a request against a limit a second. Raises `TooManyRequests` above it."""
+    rate = services(request).rates.take(key, rps)
+    request.state.rate_headers = rate.headers
+    if not rate.allowed:
+        text = f"Too many requests: {who} allows {rate.limit} a second"
+        raise TooManyRequests(text, rate.reset)
 
 
 def _as_asked_for(request: Request, workspace: Workspace) -> Workspace:
@@ -156,11 +163,19 @@ def text_answer(body: str) -> Response:
     return response
 
 
+def declared_size(request: Request, limit: int) -> int:
+    """The size of the body, `limit` when it is not declared. Raises `PayloadTooLarge`."""
+    declared = request.headers.get("content-length", "")
+    if not declared.isdigit():
+        return limit if "transfer-encoding" in request.headers else 0
+    if int(declared) > limit:
+        raise PayloadTooLarge(f"The request body is larger than {limit} bytes")
+    return int(declared)
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises `PayloadTooLarge` as soon as it is above `limit` bytes."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise PayloadTooLarge(f"The request body is larger than {limit} bytes")
+    declared_size(request, limit)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

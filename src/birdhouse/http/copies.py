@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from birdhouse.errors import BadRequest, NotFound
+from birdhouse.http.background import stop_job
 from birdhouse.http.context import (
     PUBLIC_URL,
     Caller,
@@ -51,8 +52,11 @@ async def run_copy(request: Request) -> Response:
 async def cancel_copy(request: Request) -> Response:
     """Stop the run of a copy pipe that is under way."""
     who, pipe = _named(request)
-    jobs = await run(request, services(request).copies.cancel, who.workspace, pipe)
-    return answer({"id": pipe.id, "jobs": [job.report(PUBLIC_URL) for job in jobs]})
+    job = services(request).copies.under_way(who.workspace, pipe)
+    if job is not None:
+        await stop_job(request, who.workspace, job)
+    jobs = [job.report(PUBLIC_URL)] if job else []
+    return answer({"id": pipe.id, "jobs": jobs})
 
 
 def _scheduled(request: Request) -> tuple[Caller, Pipe]:

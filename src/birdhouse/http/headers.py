@@ -20,7 +20,16 @@ from birdhouse.workspace.locks import Readers
 
 _SHARED = ("/v0/pipes", "/v0/events", "/v0/sql")
 """The families that browsers call from pages of any origin."""
-_API = ("/v0/", "/v1/", "/examples/", "/version", "/metrics", "/backup.tar", "/export/")
+_API = (
+    "/v0/",
+    "/v1/",
+    "/examples/",
+    "/version",
+    "/metrics",
+    "/backup.tar",
+    "/export/",
+    "/quarantine/",
+)
 _CORS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, HEAD, OPTIONS"),
@@ -85,10 +94,10 @@ def foreign(scope: Scope) -> str:
     """Why a request is not one of a program on this machine; '' when it is."""
     headers = Headers(scope=scope)
     client = scope.get("client")
-    if client and not _is_loopback(client[0]):
+    if client and not is_loopback(client[0]):
         return "This page is for programs on the machine that birdhouse runs on"
     host = headers.get("host", "")
-    if not _is_loopback(_name(host)):
+    if not is_loopback(_name(host)):
         return "The Host header does not name this machine: use localhost or 127.0.0.1"
     origin = headers.get("origin", "")
     if origin and origin.partition("://")[2] != host:
@@ -101,7 +110,7 @@ def _name(host: str) -> str:
     return host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -7,7 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from birdhouse.errors import BadRequest, NotFound
-from birdhouse.http.context import PUBLIC_URL, answer, caller, run, services
+from birdhouse.http.background import stop_job
+from birdhouse.http.context import PUBLIC_URL, answer, caller
 from birdhouse.workspace.jobs import Job
 from birdhouse.workspace.workspaces import Workspace
 
@@ -46,9 +47,7 @@ async def cancel_job(request: Request) -> Response:
     job = _job(workspace, request)
     if job.status not in ("waiting", "working"):
         raise BadRequest(f"Job '{job.id}' cannot be cancelled: it is {job.status} already")
-    job.status = "cancelling"
-    workspace.save_job(job)
-    await run(request, services(request).engine.kill, job.id)
+    await stop_job(request, workspace, job)
     return answer(job.report(PUBLIC_URL))
 
 

@@ -64,8 +64,7 @@ async def create_token(request: Request) -> Response:
         raise BadRequest("The parameter 'name' is required")
     if "expiration_time" in values:
         return answer({"token": _jwt(workspace, name, str(values["expiration_time"]), body)})
-    if any(token.name == name for token in workspace.tokens.values()):
-        raise Conflict(f"Token with name '{name}' already exists")
+    _require_free(workspace, name)
     scopes = _scopes(values, body)
     if not scopes:
         raise BadRequest("A token needs at least one scope")
@@ -76,13 +75,18 @@ async def create_token(request: Request) -> Response:
     return answer(_report(token))
 
 
+def _require_free(workspace: Workspace, name: str) -> None:
+    if any(token.name == name for token in workspace.tokens.values()):
+        raise Conflict(f"Token with name '{name}' already exists")
+
+
 def _scopes(values: dict[str, Any], body: dict[str, Any]) -> list[Scope]:
     found = values.get("scope") or body.get("scope") or []
     return [parse_scope(text) for text in ([found] if isinstance(found, str) else found)]
 
 
 def _jwt(workspace: Workspace, name: str, expiration: str, body: dict[str, Any]) -> str:
-    if not expiration.isdigit():
+    if not (expiration.isascii() and expiration.isdecimal()):
         raise BadRequest("The parameter 'expiration_time' must be Unix seconds")
     scopes = body.get("scopes")
     if not isinstance(scopes, list) or not scopes:
@@ -113,12 +117,17 @@ async def update_token(request: Request) -> Response:
     """Replace scopes, name or description."""
     workspace, token = _find(request)
     caller(request).access.require_tokens()
+    if token.name == WORKSPACE_ADMIN_TOKEN:
+        raise BadRequest("The workspace admin token cannot be changed, only refreshed")
     values = query_values(request)
     body = await body_values(request)
     scopes = _scopes(values, body)
+    name = str(values.get("name") or body.get("name") or token.name)
+    if name != token.name:
+        _require_free(workspace, name)
     changed = msgspec.structs.replace(
         token,
-        name=str(values.get("name") or body.get("name") or token.name),
+        name=name,
         description=str(values.get("description") or body.get("description") or token.description),
         scopes=tuple(scopes) if scopes else token.scopes,
         updated_at=utc_now(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from birdhouse.query.cache import Plans
-from birdhouse.query.conditions import count_rows, plan_condition
+from birdhouse.query.conditions import check_expression, count_rows, plan_condition
 from birdhouse.query.formats import Format, format_named
 from birdhouse.query.plan import Plan, Scope, plan_pipe, plan_sql
 from birdhouse.query.run import Answer, Limits, run
@@ -15,6 +15,7 @@ __all__ = [
     "Plan",
     "Plans",
     "Scope",
+    "check_expression",
     "count_rows",
     "format_named",
     "plan_condition",

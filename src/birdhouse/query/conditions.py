@@ -7,6 +7,13 @@ from birdhouse.engine import Engine
 from birdhouse.query.plan import Plan, Scope, plan_sql
 
 
+def check_expression(datasource: str, expression: str, scope: Scope) -> str:
+    """An expression as it may run over a data source. Raises `BadRequest` as `plan_condition`."""
+    checked = screen.condition(expression)
+    plan_sql(f"SELECT {checked} FROM {datasource}", scope)
+    return checked
+
+
 def plan_condition(datasource: str, condition: str, scope: Scope) -> Plan:
     """The count of the rows that meet a condition, which is thereby checked.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
 import msgspec
 
-from birdhouse.engine import Engine, Result
+from birdhouse.engine import Engine, Result, for_people
 from birdhouse.errors import EngineError
 from birdhouse.query.formats import Format
 from birdhouse.query.plan import Plan
@@ -71,23 +70,9 @@ def run(
     try:
         result = engine.query(plan.sql, format.name, settings=settings, params=plan.params, tag=tag)
     except EngineError as error:
-        text = _for_people(str(error), plan.names)
+        text = for_people(str(error), plan.names)
         raise EngineError(f"[Error] {text}", error.code, error.name) from None
     if len(result.data) > limits.result_bytes:  # ClickHouse counts a constant column once
         text = f"[Error] The result is larger than {limits.result_bytes} bytes"
         raise EngineError(f"{text}. (TOO_MANY_ROWS_OR_BYTES)", 396, "TOO_MANY_ROWS_OR_BYTES")
     return Answer(result, format)
-
-
-_SCOPE = re.compile(
-    r"[:.]? In scope .*?(?=\. Maybe you meant|: Note: |\.? \([A-Z0-9_]+\)$|$)", re.DOTALL
-)
-_EXECUTING = re.compile(r": while executing .*?(?=\.? \([A-Z0-9_]+\)$|$)", re.DOTALL)
-
-
-def _for_people(message: str, names: Mapping[str, str]) -> str:
-    """ClickHouse's message without the planned SQL, which is not what the author wrote."""
-    text = _EXECUTING.sub("", _SCOPE.sub("", message))
-    for table, name in names.items():
-        text = text.replace(table, name)
-    return text

@@ -24,6 +24,14 @@ class Job(msgspec.Struct, omit_defaults=True, kw_only=True):
     error: str | None = None
     detail: dict[str, Any] = {}
 
+    @property
+    def cancelling(self) -> bool:
+        return self.status == "cancelling"
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ("done", "error", "cancelled")
+
     def report(self, base_url: str) -> dict[str, Any]:
         """The job as the Jobs API shows it."""
         body: dict[str, Any] = {

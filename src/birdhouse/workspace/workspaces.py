@@ -12,7 +12,7 @@ import copy
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
@@ -298,6 +298,13 @@ class Workspace:
             while len(self.jobs) > _JOBS_KEPT:
                 oldest, _ = self.jobs.popitem(last=False)
                 self._store.delete("job", self.id, oldest)
+
+    def end_jobs(self, going_on: Collection[str]) -> None:
+        """Jobs that the last process did not finish are over, but for those that go on."""
+        for job in list(self.jobs.values()):
+            if not job.is_over and job.id not in going_on:
+                job.status, job.error = "error", "The server stopped before the job was done"
+                self.save_job(job)
 
     def transaction(self) -> AbstractContextManager[None]:
         """All changes inside are kept together."""

@@ -10,7 +10,7 @@ import pytest
 from tests.birdhouse.reading import error_of
 from tests.server import Server, Workspace
 
-from birdhouse.http.headers import without_tokens
+from birdhouse.http.headers import foreign, without_tokens
 
 SHARED = ["/v0/pipes/recent.json", "/v0/sql", "/v0/events", "/v0/pipes", "/v0/pipes/openapi.json"]
 OWN = ["/tokens", "/v0/tokens", "/v1/user/workspaces", "/v0/workspace", "/v0/variables", "/"]
@@ -60,6 +60,23 @@ def test_own_pages_are_for_this_machine(server: Server, headers: dict[str, str],
     assert answer.status_code == 403
     assert error_of(answer)
     assert server.admin_token not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.7", False),
+        ("2001:db8::7", False),
+        ("::ffff:192.0.2.7", False),
+    ],
+)
+def test_a_caller_on_another_machine_gets_no_tokens(address: str, allowed: bool) -> None:
+    scope = {"type": "http", "client": (address, 50000), "headers": [(b"host", b"localhost")]}
+    assert (foreign(scope) == "") == allowed
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "127.1.2.3"])
