@@ -4,14 +4,16 @@ VENV = .venv
 BIN = $(VENV)/bin
 # More for birdhouse or pytest: make up ARGS='--port 8000', make test ARGS='-k seed'
 ARGS =
+# How often `make kill-deploy` kills.
+KILLS = 8
 # The first suitable one is taken. To name yours: make setup PYTHON=/path/to/python3.12
 PYTHON = python3 python3.13 python3.12 python3.11 python
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup up check test lock clean
+.PHONY: help setup up check test coverage crash kill-deploy lock clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/birdhouse.stamp ## Make the private environment in .venv
 
@@ -24,7 +26,20 @@ check: setup ## Lint, formatting and strict types
 	@$(BIN)/mypy
 
 test: check ## The checks and all tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+coverage: setup ## Run all tests and write what they covered to docs/coverage.md
+	@record=$$(mktemp -d) && trap 'rm -rf "$$record"' EXIT && \
+		BIRDHOUSE_TEST_RECORD=$$record $(BIN)/pytest -n 2 --dist loadfile -q && \
+		$(BIN)/python scripts/coverage.py "$$record"
+
+crash: setup ## Kill writers and servers a hundred times each, and count their rows
+	@BIRDHOUSE_CRASH_ROUNDS=100 $(BIN)/pytest -s -o faulthandler_timeout=0 \
+		tests/birdhouse/ingest/test_crash.py tests/birdhouse/test_crash_server.py $(ARGS)
+
+kill-deploy: setup ## Kill deployments under load at random moments: make kill-deploy KILLS=40
+	@BIRDHOUSE_DEPLOY_CRASH_ROUNDS=$(KILLS) $(BIN)/pytest tests/birdhouse/project/test_crash.py \
+		-o faulthandler_timeout=3600 $(ARGS)
 
 lock: setup ## Resolve the newest versions into requirements.lock
 	@$(BIN)/python scripts/lock.py

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,13 @@ class Workspace:
 
 
 @contextmanager
-def running(data_dir: Path, *arguments: str) -> Iterator[Server]:
-    """`birdhouse ARGUMENTS` (`serve`, or `up` and a project) until the block ends.
+def running(data_dir: Path, *arguments: str, within: Sequence[str] = ()) -> Iterator[Server]:
+    """`birdhouse ARGUMENTS` (`serve`, or `up` and a project) until the block ends; `within` is a
+    command that runs it.
 
     Fails with what it printed when it does not start.
     """
-    command = [sys.executable, "-m", "birdhouse", *arguments]
+    command = [*within, sys.executable, "-m", "birdhouse", *arguments]
     command += ["--port", "0", "--data-dir", str(data_dir)]
     log = data_dir.with_name(f"{data_dir.name}.log")
     with (

@@ -1,4 +1,4 @@
-"""The README's commands, typed as written, answer what it says."""
+"""The commands of the README and of the catalogue, typed as written, answer what is printed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ import pytest
 from tests.server import running
 
 PROJECT = Path(__file__).resolve().parents[1]
-EXAMPLES = re.findall(
-    r"```sh\n(curl .*?)```\n\n```json\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL
-)
+CATALOGUE = PROJECT / "docs" / "endpoints.md"
+EXAMPLE = re.compile(r"```sh\n(curl .*?)```\n\n```json\n(.*?)```", re.DOTALL)
+EXAMPLES = [
+    example
+    for page in (PROJECT / "README.md", CATALOGUE)
+    for example in EXAMPLE.findall(page.read_text())
+]
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +37,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         yield {**os.environ, **{k: v for k, v in names.items() if k.startswith("TB_")}}
 
 
-def test_the_readme_has_an_example_for_each_endpoint() -> None:
+def test_each_endpoint_has_an_example_and_a_place_in_the_catalogue() -> None:
     shown = "".join(command for command, _ in EXAMPLES)
+    titles = CATALOGUE.read_text()
     for path in (PROJECT / "endpoints").glob("*.pipe"):
         assert f"/{path.stem}.ndjson" in shown
+        assert f"`{path.stem}`" in titles or f"### {path.stem}\n" in titles
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

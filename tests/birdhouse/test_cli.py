@@ -78,8 +78,8 @@ def test_rows_survive_a_kill(project: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (DATASOURCE.replace("Int32", "Foo"), ["Unknown data type family: Foo", "line 3"]),
-        (DATASOURCE.replace("n Int32", "n"), ["line 3"]),
+        (DATASOURCE.replace("Int32", "Foo"), ["Unknown data type family: Foo", "Line 3"]),
+        (DATASOURCE.replace("n Int32", "n"), ["Line 3"]),
     ],
 )
 def test_a_broken_project_says_file_line_and_reason(
