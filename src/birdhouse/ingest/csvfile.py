@@ -145,25 +145,22 @@ class Cells:
         # Most columns of most files repeat a few values.
         caches: list[dict[str, bytes | None]] = [{} for _ in plan.targets]
         places = [self._places.get(target.name) for target in plan.targets]
-        columns = list(zip(plan.keys, plan.targets, places, caches, strict=True))
+        columns = list(zip(plan.targets, places, caches, strict=True))
         for record in block:
             if isinstance(record, str) or len(record) != self.width:
                 rejected.append(self._reject_record(plan, record))
                 continue
-            pairs, errors = [], []
-            for key, target, place, cache in columns:
+            values, errors = [], []
+            for target, place, cache in columns:
                 cell = None if place is None else record[place]
                 try:
-                    taken = _take(target, cell, cache)
+                    values.append(_take(target, cell, cache))
                 except MISMATCHES:
                     errors.append(target.reject(None if cell is None else encode(_clean(cell))))
-                else:
-                    if taken is not None:
-                        pairs.append(b"%s:%s" % (key, taken))
             if errors:
                 rejected.append(Rejected(self._texts(plan, record), tuple(errors)))
             else:
-                good.append(b"{%s}" % b",".join(pairs))
+                good.append(plan.objects.write(values))
         return Rows((b"\n".join(good),), len(good), tuple(rejected), True)
 
     def _texts(self, plan: Plan, record: Sequence[str]) -> dict[str, str | None]:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from birdhouse.engine import quote_name
 from birdhouse.errors import BadRequest
 from birdhouse.ingest.datatype import DataType, parse_type
 from birdhouse.ingest.jsonpath import Step, parse_jsonpath
 from birdhouse.ingest.landing import Rejection
+from birdhouse.ingest.objects import Objects, Path, direct_paths
 from birdhouse.ingest.typed import Key, TypedRows, typed_rows
-from birdhouse.ingest.values import MISMATCHES, NULL, Reader, encode, reader, text_of
+from birdhouse.ingest.values import MISMATCHES, NULL, Reader, reader, text_of
 from birdhouse.workspace.resources import Column
 
 DOCUMENT = "$"
@@ -30,7 +30,6 @@ _SHOWN = 200
 """Characters of a value that a message shows."""
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_key = msgspec.json.Decoder(str).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -140,13 +139,10 @@ class _Branch:
 class Plan:
     """The way from JSON documents to rows of one schema.
 
-    `structure` and `names` say how the engine reads the rows: `names` are the keys of the JSON
-    objects, in the order of `columns`, the table's columns. `keys` are the keys of the targets, as
-    JSON text.
+    `objects` are what `read` gives and what the engine reads.
     """
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
-        self._columns = columns
         paths = {c.name: parse_jsonpath(c.jsonpath) for c in columns if c.jsonpath}
         self.targets = tuple(_target(c) for c in columns if c.name in paths)
         if not self.targets:
@@ -154,21 +150,14 @@ class Plan:
         self._root = _Branch()
         for number, target in enumerate(self.targets):
             self._root.grow(paths[target.name], number)
-        keys = _plain_keys(columns, paths)
-        self.typed = self._typed(keys) if keys else None
-        if self.typed is not None and keys:
-            stored = [c for c in columns if c.name in keys]
-            self.keys = [encode(keys[t.name]) for t in self.targets]
-        else:
-            keys = {c.name: c.name for c in columns}
-            stored = list(columns)
-            self.keys = [encode(t.name) for t in self.targets]
-        self.columns = tuple(c.name for c in stored)
-        self.names = tuple(keys[c.name] for c in stored)
-        self.structure = ", ".join(_declare(c, keys[c.name]) for c in stored)
+        direct = direct_paths(columns, paths)
+        self.typed = self._typed(direct) if direct else None
+        if direct is None or self.typed is None:
+            direct = {column.name: (column.name,) for column in columns}
+        self.objects = Objects(columns, direct, [target.name for target in self.targets])
 
-    def _typed(self, keys: dict[str, str]) -> TypedRows | None:
-        return typed_rows([Key(keys[t.name], t.type, t.may_lack) for t in self.targets])
+    def _typed(self, paths: dict[str, Path]) -> TypedRows | None:
+        return typed_rows([Key(paths[t.name], t.type, t.may_lack) for t in self.targets])
 
     def read(self, document: bytes) -> bytes | Rejected:
         """The document as one row for the engine, or why it is none."""
@@ -181,27 +170,20 @@ class Plan:
                 self._root.pick_keys(items, values)
         except MISMATCHES as error:
             return self.reject_document(document, str(error))
-        pairs, errors = [], []
-        for key, target, value in zip(self.keys, self.targets, values, strict=True):
+        taken, errors = [], []
+        for target, value in zip(self.targets, values, strict=True):
             try:
-                taken = target.take(value)
+                taken.append(target.take(value))
             except MISMATCHES:
                 errors.append(target.reject(value))
-            else:
-                if taken is not None:
-                    pairs.append(b"%s:%s" % (key, taken))
         if errors:
             return Rejected(self._texts(values), tuple(errors))
-        return b"{%s}" % b",".join(pairs)
+        return self.objects.write(taken)
 
     def refuse(self, row: bytes, reason: str, column: str) -> Rejected:
         """A row that `read` gave and that the engine refused for `reason`."""
-        values = _decode_object(row)
-        texts: dict[str, str | None] = {target.name: None for target in self.targets}
-        for key, target in zip(self.keys, self.targets, strict=True):
-            value = values.get(_decode_key(key))
-            if value is not None and bytes(value) != NULL:
-                texts[target.name] = text_of(bytes(value))
+        values = self.objects.pick(row)
+        texts = self._texts([values.get(number) for number in range(len(self.targets))])
         shown = texts.get(column)
         if shown is not None:
             reason = f"value '{_shorten(shown)}' on column '{column}' is refused: {reason}"
@@ -233,34 +215,6 @@ def _target(column: Column) -> Target:
     inner, nullable = type_.unwrap()
     may_lack = nullable or column.default is not None or inner.family in _EMPTY
     return Target(column.name, type_, reader(type_), nullable, may_lack)
-
-
-def _plain_keys(
-    columns: tuple[Column, ...], paths: dict[str, tuple[Step, ...]]
-) -> dict[str, str] | None:
-    """The key of each column when every path is one key, so that the engine can read the
-    documents as they are; None otherwise.
-
-    A DEFAULT that reads a column under a name that the documents do not have rules that out too.
-    """
-    keys: dict[str, str] = {}
-    for name, steps in paths.items():
-        if len(steps) != 1 or steps[0] is None or "." in steps[0]:
-            return None
-        keys[name] = steps[0]
-    if len(set(keys.values())) < len(keys):
-        return None
-    renamed = [c.name for c in columns if keys.get(c.name) != c.name]
-    defaults = [c.default for c in columns if c.default is not None and c.name in keys]
-    for default in defaults:
-        if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", default) for name in renamed):
-            return None
-    return keys
-
-
-def _declare(column: Column, key: str) -> str:
-    default = f" DEFAULT {column.default}" if column.default is not None else ""
-    return f"{quote_name(key)} {column.type}{default}"
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from birdhouse.engine import Engine, quote_name, quote_text
+from birdhouse.engine import Engine, quote_text
 from birdhouse.errors import EngineError
 from birdhouse.ingest.journal import Journal
 from birdhouse.ingest.plan import DOCUMENT, Plan, Rejected
@@ -45,11 +45,11 @@ def _try(engine: Engine, journal: Journal, plan: Plan, rows: Sequence[bytes]) ->
     file = f"{new_ulid()}.rows"
     journal.write_rows(file, list(itertools.chain.from_iterable((row, b"\n") for row in rows)))
     path = quote_text(str(journal.folder / file))
-    columns = ", ".join(map(quote_name, plan.names))
+    columns = ", ".join(plan.objects.expressions)
     try:
         engine.execute(
             f"SELECT {columns} FROM file({path}, 'JSONEachRow', "
-            f"{quote_text(plan.structure)}) FORMAT Null",
+            f"{quote_text(plan.objects.structure)}) FORMAT Null",
             settings=SETTINGS,
         )
     except EngineError as error:
@@ -62,6 +62,12 @@ def _try(engine: Engine, journal: Journal, plan: Plan, rows: Sequence[bytes]) ->
 def _rejected(plan: Plan, row: bytes, error: EngineError) -> Rejected:
     reason = str(error)
     match = _COLUMN.search(reason)
-    names = dict(zip(plan.names, plan.columns, strict=True))
-    column = names.get(match[1], DOCUMENT) if match else DOCUMENT
+    column = _column(plan, match[1]) if match else DOCUMENT
     return plan.refuse(row, _PLACE.sub("", _COLUMN.sub("", reason)).strip(" :"), column)
+
+
+def _column(plan: Plan, key: str) -> str:
+    """The column that is filled from the key, if it is only one."""
+    pairs = zip(plan.objects.names, plan.objects.columns, strict=True)
+    columns = [column for name, column in pairs if name == key]
+    return columns[0] if len(columns) == 1 else DOCUMENT

@@ -24,6 +24,7 @@ SETTINGS: dict[str, int | float | str] = {
     # Left on, a key that comes twice counts with its first value and unnoticed.
     "input_format_json_ignore_unnecessary_fields": 0,
     "input_format_null_as_default": 1,
+    "input_format_read_datetime_number_as_raw_value": 1,
     "input_format_skip_unknown_fields": 1,
     "max_execution_time": 0,
     "max_insert_block_size": _ANY_SIZE,
@@ -53,9 +54,10 @@ def insert_rows(
     `file` is the name, without an ending, of the file that the rows are written to if they are
     many.
     """
-    into = _into(landing.database, landing.datasource.table, plan.columns, token)
-    inline = plan.names == plan.columns
-    return _insert(journal, into, plan.names, plan.structure, chunks, file or token, inline=inline)
+    objects = plan.objects
+    into = _into(landing.database, landing.datasource.table, objects.columns, token)
+    select = "" if objects.are_rows else f"SELECT {', '.join(objects.expressions)} FROM "
+    return _insert(journal, into, select, objects.structure, chunks, file or token)
 
 
 def insert_rejected(
@@ -67,7 +69,7 @@ def insert_rejected(
     structure = ", ".join(f"{quote_name(column.name)} {column.type}" for column in columns)
     into = _into(landing.database, landing.datasource.quarantine, names, token)
     file = f"{token}-rejected"
-    return _insert(journal, into, names, structure, chunks, file, inline=True)
+    return _insert(journal, into, "", structure, chunks, file)
 
 
 def run_insert(
@@ -93,20 +95,24 @@ def _into(database: str, table: str, columns: Sequence[str], token: str) -> str:
 def _insert(
     journal: Journal,
     into: str,
-    names: Sequence[str],
+    select: str,
     structure: str,
     chunks: Sequence[bytes | memoryview],
     file: str,
-    *,
-    inline: bool,
 ) -> Insert:
-    if inline and sum(map(len, chunks)) <= INLINE_LIMIT:
+    """`select` says what to take of the objects, "" when they are rows as they stand."""
+    if sum(map(len, chunks)) <= INLINE_LIMIT:
         try:
-            return Insert(into + "FORMAT JSONEachRow\n" + b"".join(chunks).decode())
+            text = b"".join(chunks).decode()
         except UnicodeDecodeError:
             # A key that no column wants may hold any bytes; a statement may not.
             pass
+        else:
+            if not select:
+                return Insert(f"{into}FORMAT JSONEachRow\n{text}")
+            source = f"format(JSONEachRow, {quote_text(structure)}, {quote_text(text)})"
+            return Insert(into + select + source)
     file += ".rows"
     journal.write_rows(file, chunks)
-    select = f"SELECT {', '.join(map(quote_name, names))} FROM file("
-    return Insert(into + select, file, f", 'JSONEachRow', {quote_text(structure)})")
+    head = f"{into}{select or 'SELECT * FROM '}file("
+    return Insert(head, file, f", 'JSONEachRow', {quote_text(structure)})")

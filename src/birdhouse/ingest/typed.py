@@ -7,6 +7,7 @@ an integer as a JSON integer, a time as an ISO text or a count of seconds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -25,6 +26,14 @@ _IPV6 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F:.]{2,45}$")]
 _INT64 = 1 << 63
 _SECONDS = Annotated[int, msgspec.Meta(ge=1_000_000_000, le=(1 << 32) - 1)]
 """Ten digits: the engine reads shorter numbers as parts of a date."""
+_COUNTS = {
+    scale: Annotated[int, msgspec.Meta(ge=10 ** (9 + scale), le=10 ** (10 + scale) - 1)]
+    for scale in (3, 6)
+}
+"""Milli- and microseconds, with as many digits as they have nowadays: the engine takes any number
+for that."""
+_ESCAPED_KEY = re.compile(rb'\\[u/][^"\\]*"\s*:')
+"""In a tuple, the engine does not read the escapes of a key. No key of ours needs another one."""
 _DOCUMENT = dict[str, Any] | list[Any]
 """Which a String column keeps as the text that was sent."""
 
@@ -33,9 +42,9 @@ REFUSALS = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 
 
 class Key(NamedTuple):
-    """A key of the objects: what type it fills, and whether an object may lack it."""
+    """The path of keys down to a value: what type it fills, and whether an object may lack it."""
 
-    name: str
+    path: tuple[str, ...]
     type: DataType
     optional: bool
 
@@ -84,7 +93,9 @@ def _shape(inner: DataType) -> Shape | None:
         case "DateTime":
             return Shape(datetime | _SECONDS, "year", 1971, 2105)
         case "DateTime64":
-            return Shape(datetime, "year", 1901, 2260 if inner.integer(0, 3) > 8 else 2298)
+            scale = inner.integer(0, 3)
+            counts = datetime | _COUNTS[scale] if scale in _COUNTS else datetime
+            return Shape(counts, "year", 1901, 2260 if scale > 8 else 2298)
         case "UUID":
             return Shape(UUID)
         case "IPv4":
@@ -132,25 +143,47 @@ def _container(inner: DataType) -> Shape | None:
             return None
 
 
+def _struct(
+    keys: Sequence[tuple[tuple[str, ...], Key, Shape]],
+    prefix: str,
+    ranges: list[tuple[str, Shape, bool]],
+) -> tuple[type[msgspec.Struct], bool]:
+    """The struct of what stands below one key, and whether it may be missing as a whole.
+
+    Adds to `ranges` the attributes to look at, with the names that lead to each.
+    """
+    below: dict[str, list[tuple[tuple[str, ...], Key, Shape]]] = {}
+    for path, key, found in keys:
+        below.setdefault(path[0], []).append((path[1:], key, found))
+    fields: list[Any] = []
+    may_lack = True
+    for number, (name, inner) in enumerate(below.items()):
+        attribute = f"f{number}"
+        rest, key, found = inner[0]
+        if rest:
+            struct, optional = _struct(inner, f"{prefix}{attribute}.", ranges)
+            default: Any = {"default_factory": struct} if optional else {}
+            annotation: Any = struct
+        else:
+            optional = key.optional
+            default = {"default": None} if optional else {}
+            annotation = found.annotation | None if optional else found.annotation
+            if found.attribute:
+                ranges.append((f"{prefix}{attribute}", found, optional or key.type.unwrap()[1]))
+        fields.append((attribute, annotation, msgspec.field(name=name, **default)))
+        may_lack = may_lack and optional
+    # Rows only hold what JSON holds, so no cycles: they need no garbage collection.
+    return msgspec.defstruct("Row", fields, kw_only=True, gc=False), may_lack
+
+
 class TypedRows:
     """Decodes NDJSON whose objects have these keys. None of its methods changes it."""
 
     def __init__(self, shapes: Sequence[tuple[Key, Shape]]) -> None:
-        fields: list[Any] = []
-        ranges = []
-        for number, (key, found) in enumerate(shapes):
-            attribute = f"f{number}"
-            if key.optional:
-                optional = found.annotation | None
-                fields.append((attribute, optional, msgspec.field(name=key.name, default=None)))
-            else:
-                fields.append((attribute, found.annotation, msgspec.field(name=key.name)))
-            if found.attribute:
-                mayfail = key.optional or key.type.unwrap()[1]
-                ranges.append((attribute, found, mayfail))
-        # Rows only hold what JSON holds, so no cycles: they need no garbage collection.
-        row = msgspec.defstruct("Row", fields, kw_only=True, gc=False)
+        ranges: list[tuple[str, Shape, bool]] = []
+        row, _ = _struct([(key.path, key, found) for key, found in shapes], "", ranges)
         self._decoder = msgspec.json.Decoder(row)
+        self._nested = any(len(key.path) > 1 for key, _ in shapes)
         self._ranges = [
             (attrgetter(name), attrgetter(f"{name}.{check.attribute}"), check, optional)
             for name, check, optional in ranges
@@ -158,6 +191,8 @@ class TypedRows:
 
     def count(self, body: bytes | memoryview) -> int | None:
         """The number of rows in the body, None when one of them needs a closer look."""
+        if self._nested and _ESCAPED_KEY.search(body):
+            return None
         try:
             rows = self._decoder.decode_lines(body)
             return len(rows) if self._in_range(rows) else None
@@ -166,6 +201,8 @@ class TypedRows:
 
     def accepts(self, document: bytes | memoryview | msgspec.Raw) -> bool:
         """Whether the one document is a row as it stands."""
+        if self._nested and _ESCAPED_KEY.search(document):
+            return False
         try:
             return self._in_range((self._decoder.decode(document),))
         except REFUSALS:

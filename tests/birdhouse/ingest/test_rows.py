@@ -175,3 +175,30 @@ def test_seconds_and_objects_are_stored_like_texts(make_table: MakeTable) -> Non
     assert rows[3] == {"at": end, "later": there, "text": "[]", "low": "{}"}
     assert rows[4]["at"] == "2001-09-09 01:46:39"
     assert rows.keys() == {1, 2, 3, 4}
+
+
+def test_milliseconds_and_microseconds_are_stored_as_sent(make_table: MakeTable) -> None:
+    table = make_table(
+        column("n", "Int32"),
+        column("milli", "DateTime64(3)"),
+        column("there", "Nullable(DateTime64(3, 'Asia/Tokyo'))"),
+        column("micro", "DateTime64(6)"),
+    )
+    texts = {"milli": "2023-11-14T22:13:20.123Z", "micro": "2023-11-14 22:13:20.123456"}
+    good = [
+        '{"n": 1, "milli": 1700000000123, "there": null, "micro": 1700000000123456}',
+        json.dumps({"n": 2, "there": 1700000000123, **texts}),
+    ]
+    plan = plan_for(table.landing.datasource.columns)
+    assert plan.typed is not None
+    assert plan.typed.count("\n".join(good).encode()) == 2
+    seconds = '{"n": 3, "milli": 1700000000, "there": 1700000000000000, "micro": 1700000000123}'
+    table.append("\n".join([*good, seconds]))
+    milli, there, micro = (
+        f"2023-11-{day}" for day in ("14 22:13:20", "15 07:13:20", "14 22:13:20")
+    )
+    assert table.rows("n") == [
+        {"n": 1, "milli": f"{milli}.123", "there": None, "micro": f"{micro}.123456"},
+        {"n": 2, "milli": f"{milli}.123", "there": f"{there}.123", "micro": f"{micro}.123456"},
+        {"n": 3, "milli": f"{milli}.000", "there": f"{there}.000", "micro": f"{micro}.123000"},
+    ]
