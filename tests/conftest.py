@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tests import record
+from tests import record, skipping
 
 _OURS = pytest.StashKey[Path]()
 _OUTDATED = pytest.StashKey[bool]()
@@ -30,8 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     folder = session.config.stash.get(_OURS, None)
-    if folder is None or exitstatus != pytest.ExitCode.OK or _left_out(session.config):
+    if folder is None or exitstatus != pytest.ExitCode.OK:
         return
+    if _left_out(session.config, skipping.NO_INDEX, skipping.NO_BROWSER):
+        return  # less was run
     import coverage
 
     if not coverage.TARGET.exists() or coverage.TARGET.read_text() != coverage.table(folder):
@@ -39,13 +41,20 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def _left_out(config: pytest.Config) -> bool:
-    """Whether clients from the package index could not be had, so that less was run."""
+def _left_out(config: pytest.Config, *reasons: str) -> int:
+    """How many tests were skipped for one of these reasons."""
     skipped = config.pluginmanager.getplugin("terminalreporter").stats.get("skipped", ())
-    return any("package index" in str(report.longrepr) for report in skipped)
+    whys = [str(report.longrepr) for report in skipped]
+    return sum(any(reason in why for reason in reasons) for why in whys)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    unseen = _left_out(terminalreporter.config, skipping.NO_BROWSER)
+    if unseen:
+        terminalreporter.section("NOT TESTED IN A BROWSER", "!", red=True, bold=True)
+        terminalreporter.write_line(
+            f"{unseen} tests of the pages were left out: {skipping.NO_BROWSER}", red=True
+        )
     if terminalreporter.config.stash.get(_OUTDATED, False):
         terminalreporter.write_line("docs/coverage.md is out of date: run make coverage", red=True)
 
