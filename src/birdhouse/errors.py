@@ -2,6 +2,7 @@
 
     BirdhouseError                500
     ├── BadRequest                400   the request cannot be understood
+    │   └── ReadsElsewhere              a copy pipe reads from another system, which runs not here
     ├── Forbidden                 403   the token is missing, wrong or lacks a scope
     ├── NotFound                  404   no such data source, pipe, job, ...
     ├── Conflict                  409   the state does not allow it
@@ -31,6 +32,10 @@ class BirdhouseError(Exception):
 
 class BadRequest(BirdhouseError):
     status = 400
+
+
+class ReadsElsewhere(BadRequest):
+    """A copy pipe whose rows come from another system: it is no error in the project."""
 
 
 class Forbidden(BirdhouseError):

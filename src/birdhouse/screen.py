@@ -14,7 +14,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from birdhouse import tinybird
-from birdhouse.errors import BadRequest
+from birdhouse.errors import BadRequest, ReadsElsewhere
 
 TABLE_FUNCTIONS = frozenset(
     {"generaterandom", "null", "numbers", "numbers_mt", "values", "zeros", "zeros_mt"}
@@ -22,8 +22,8 @@ TABLE_FUNCTIONS = frozenset(
 """Table functions that every query may use."""
 COPY_TABLE_FUNCTIONS = frozenset(
     {
-        "azureblobstorage",
-        "deltalake",
+        "azureBlobStorage",
+        "deltaLake",
         "gcs",
         "iceberg",
         "mongodb",
@@ -75,10 +75,13 @@ _DDL = re.compile(
 def tables(sql: str, *, copy: bool = False) -> tuple[tinybird.Table, ...]:
     """The tables that a SELECT or DESCRIBE names, once all that it calls has been found allowed.
 
-    `copy`: it belongs to a copy pipe, which may read from other systems.
+    `copy`: it belongs to a copy pipe, which may read from other systems. Raises `ReadsElsewhere`
+    when it does.
     """
     named: dict[tinybird.Table, None] = {}
-    for database, name, function in tinybird.tables(sql):
+    for database, name, function in tinybird.tables(
+        sql, COPY_TABLE_FUNCTIONS if copy else frozenset()
+    ):
         if function:
             _check_table_function(function, copy=copy)
         else:
@@ -163,11 +166,13 @@ _KNOWN_ENGINE = re.compile(r"\w*MergeTree|Null|Join|Set|Memory")
 
 
 def _check_table_function(name: str, *, copy: bool) -> None:
-    lower = name.lower()
-    if lower in TABLE_FUNCTIONS or (copy and lower in COPY_TABLE_FUNCTIONS):
+    if name.lower() in TABLE_FUNCTIONS:
         return
-    if lower in COPY_TABLE_FUNCTIONS:
-        raise BadRequest(f"The {name} table function is only allowed in Copy Pipes")
+    if copy and name in COPY_TABLE_FUNCTIONS:
+        raise ReadsElsewhere(
+            f"The {name} table function reads from another system: birdhouse asks none, "
+            "copies from there run on Tinybird Cloud"
+        )
     raise BadRequest(f"The query uses disabled table functions: '{name}'")
 
 

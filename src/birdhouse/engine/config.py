@@ -19,8 +19,16 @@ READER = "reader"
 READABLE = ("ws_*", "service")
 """The databases, by name or by prefix, that the role may read."""
 
+_OLDER = {
+    "allow_deprecated_error_prone_window_functions": 1,
+    "input_format_read_datetime_number_as_raw_value": 1,
+    "use_legacy_to_time": 1,
+}
+"""What ClickHouse took, or meant otherwise, before it came to refuse it: SQL and tables that people
+have written for years go on working. `allow_dimensions_outside_sorting_key` below is another."""
+
 _USERS = """<clickhouse>
-    <profiles><default/></profiles>
+    <profiles><default>{older}</default></profiles>
     <quotas><default/></quotas>
     <users>
         <default>
@@ -48,6 +56,7 @@ _CONFIG = """<clickhouse>
     <background_schedule_pool_size>4</background_schedule_pool_size>
     <merge_tree>
         <non_replicated_deduplication_window>{window}</non_replicated_deduplication_window>
+        <allow_dimensions_outside_sorting_key>1</allow_dimensions_outside_sorting_key>
     </merge_tree>
 </clickhouse>
 """
@@ -59,7 +68,8 @@ def write_config(path: Path) -> None:
     cores = max(2, os.cpu_count() or 2)
     users = path.with_suffix(".users.xml")
     grants = "".join(f"<query>GRANT SELECT ON {name}.*</query>" for name in READABLE)
-    users.write_text(_USERS.format(reader=READER, grants=grants))
+    older = "".join(f"<{name}>{value}</{name}>" for name, value in _OLDER.items())
+    users.write_text(_USERS.format(reader=READER, grants=grants, older=older))
     path.write_text(
         _CONFIG.format(
             users=escape(str(users.absolute())),

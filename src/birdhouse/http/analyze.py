@@ -64,5 +64,4 @@ def _report(found: Analysis) -> dict[str, Any]:
 
 routes = [
     Route("/v0/analyze", analyze, methods=["POST"]),
-    Route("/v0/analyze/", analyze, methods=["POST"]),
 ]

@@ -18,10 +18,12 @@ from birdhouse.http import (
     cloud,
     connectors,
     copies,
+    dashboard,
     datasources,
     dependencies,
     deployments,
     events,
+    explorer,
     imports,
     jobs,
     metrics,
@@ -64,6 +66,8 @@ _FAMILIES = (
     tokens,
     variables,
     archives,
+    dashboard,
+    explorer,
     metrics,
 )
 
@@ -81,7 +85,7 @@ def create_app(services: Services, counted: metrics.Metrics) -> ASGIApp:
     )
     app.state.services = services
     app.state.metrics = counted
-    return Around(app, services.workspaces.readers)
+    return Around(app, services.workspaces.readers, services.public)
 
 
 def _known_error(_: Request, error: Exception) -> Response:

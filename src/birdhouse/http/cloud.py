@@ -26,7 +26,6 @@ SENTENCES = {
     ("/v0/environments/{branch}/data", "POST"): _BRANCHES,
     ("/v0/environments/{branch}/regression", "POST"): _BRANCHES,
     ("/v0/workspaces/{workspace}/users", "PUT"): _MEMBERS,
-    ("/v0/workspaces/{workspace}/users/", "PUT"): _MEMBERS,
     ("/v0/organizations", "POST"): _ORGANIZATIONS,
     ("/v0/organizations/{organization}", "GET"): _ORGANIZATIONS,
     ("/v0/organizations/{organization}/workspaces", "PUT"): _ORGANIZATIONS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
@@ -12,14 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from birdhouse.backup import Backups
+from birdhouse.clock import Clock
 from birdhouse.copies import Copies
 from birdhouse.engine import Engine
 from birdhouse.errors import BadRequest, Forbidden, PayloadTooLarge, TooManyRequests
 from birdhouse.http.rates import Rates
 from birdhouse.ingest import Ingestion, RemoteLimits
+from birdhouse.kafka import Consumers
 from birdhouse.project.deploy import Deployer
 from birdhouse.query import Limits, Plans, Scope
 from birdhouse.query.parameters import as_text
+from birdhouse.sinks import Sinks
+from birdhouse.syncs import Syncs
 from birdhouse.workspace.activity import Activity
 from birdhouse.workspace.tokens import INVALID, Access
 from birdhouse.workspace.workspaces import Workspace, Workspaces
@@ -79,8 +84,16 @@ class Services(NamedTuple):
     rates: Rates
     backups: Backups
     copies: Copies
+    consumers: Consumers
+    syncs: Syncs
+    sinks: Sinks
+    clock: Clock
     events_rps: int | None = None
     """Requests a second that the Events API takes from a workspace; None for any number."""
+    dashboard: Path | None = None
+    """The folder with the project's own pages."""
+    public: Path | None = None
+    """The folder with the project's files for everybody."""
 
 
 class Caller(NamedTuple):

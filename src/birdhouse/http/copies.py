@@ -70,14 +70,14 @@ async def pause_copy(request: Request) -> Response:
     """Let the schedule of a copy pipe rest, over deployments and restarts."""
     who, pipe = _scheduled(request)
     who.workspace.schedules.pause(pipe)
-    services(request).copies.wake()
+    services(request).clock.wake()
     return answer(pipe_report(who, pipe))
 
 
 async def resume_copy(request: Request) -> Response:
     who, pipe = _scheduled(request)
     who.workspace.schedules.resume(pipe)
-    services(request).copies.wake()
+    services(request).clock.wake()
     return answer(pipe_report(who, pipe))
 
 

@@ -28,13 +28,15 @@ ONLY_BY_DEPLOYMENT = (
     "Adding or modifying data sources to this workspace can only be done via deployments"
 )
 
+_ALWAYS = ("id", "name", "engine", "indexes", "new_columns_detected", "quarantine_rows")
+"""What an entry of the list has whatever `attrs` asks for: clients read it without asking."""
+
 
 def _report(
     workspace: Workspace, datasource: DataSource, sizes: Mapping[str, TableSize]
 ) -> dict[str, Any]:
     size = sizes.get(datasource.table, NO_ROWS)
     rejected = sizes.get(datasource.quarantine, NO_ROWS)
-    engine = {k: v for k, v in datasource.engine.items() if k != "type"}
     columns = [
         {
             "name": column.name,
@@ -44,7 +46,6 @@ def _report(
             "jsonpath": column.jsonpath,
             "nullable": column.nullable,
             "normalized_name": column.name,
-            "auto": False,
         }
         for column in datasource.columns
     ]
@@ -61,13 +62,10 @@ def _report(
         "project": None,
         "headers": {},
         "shared_with": list(datasource.shared_with),
-        "engine": {
-            "engine": datasource.engine["type"],
-            **{f"engine_{key}": value for key, value in engine.items()},
-        },
+        "engine": _engine(datasource),
         "columns": columns,
         "schema": {
-            "columns": columns,
+            "columns": [{**column, "auto": False} for column in columns],
             "sql_schema": ", ".join(
                 f"{quote_name(c.name)} {c.type}" + (f" `json:{c.jsonpath}`" if c.jsonpath else "")
                 for c in datasource.columns
@@ -86,6 +84,19 @@ def _report(
     }
 
 
+def _engine(datasource: DataSource) -> dict[str, str]:
+    """The engine with the keys that every table has, given or not."""
+    given = {f"engine_{key}": value for key, value in datasource.engine.items() if key != "type"}
+    sorting_key = given.get("engine_sorting_key", "")
+    return {
+        "engine": datasource.engine["type"],
+        "engine_sorting_key": sorting_key,
+        "engine_partition_key": "",
+        "engine_primary_key": sorting_key,
+        **given,
+    }
+
+
 async def list_datasources(request: Request) -> Response:
     """What the token may read or append to; `attrs` narrows each entry."""
     who = caller(request)
@@ -97,7 +108,7 @@ async def list_datasources(request: Request) -> Response:
     reports = [_report(workspace, d, sizes) for d in shown]
     attrs = [a for a in request.query_params.get("attrs", "").split(",") if a]
     if attrs:
-        reports = [{key: report.get(key) for key in attrs} for report in reports]
+        reports = [{key: report.get(key) for key in (*attrs, *_ALWAYS)} for report in reports]
     return answer({"datasources": reports})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from birdhouse.query.describe import ResultColumn
@@ -17,7 +17,7 @@ _LONG = re.compile(r"U?Int(64|128|256)")
 
 
 def document(
-    url: str, endpoints: Iterable[tuple[Pipe, list[dict[str, Any]], list[ResultColumn]]]
+    url: str, endpoints: Iterable[tuple[Pipe, list[dict[str, Any]], Sequence[ResultColumn]]]
 ) -> dict[str, Any]:
     """The OpenAPI 3 document for these endpoints, with their parameters and result columns."""
     return {
@@ -67,7 +67,7 @@ _STATISTICS: Schema = {
 
 
 def _operation(
-    pipe: Pipe, parameters: list[dict[str, Any]], columns: list[ResultColumn]
+    pipe: Pipe, parameters: list[dict[str, Any]], columns: Sequence[ResultColumn]
 ) -> dict[str, Any]:
     ref = {"$ref": "#/components/responses/Error"}
     return {
@@ -142,7 +142,7 @@ def _typed(value: Any, schema: Schema) -> Any:
     return str(value)
 
 
-def _result(columns: list[ResultColumn]) -> Schema:
+def _result(columns: Sequence[ResultColumn]) -> Schema:
     row: Schema = {"type": "object"}
     if columns:
         row["properties"] = {name: column_schema(type_) for name, type_ in columns}

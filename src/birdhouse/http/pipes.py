@@ -33,6 +33,8 @@ from birdhouse.query.formats import ENDPOINT_FORMATS, check_length, split_format
 from birdhouse.workspace.resources import Node, Pipe
 from birdhouse.workspace.workspaces import USER_EMAIL
 
+ONLY_BY_DEPLOYMENT = "Adding or modifying pipes to this workspace can only be done via deployments"
+
 
 def _node_report(pipe: Pipe, node: Node) -> dict[str, Any]:
     return {
@@ -143,14 +145,19 @@ async def endpoint_data(request: Request) -> Response:
 
 
 async def explain_pipe(request: Request) -> Response:
-    """The SQL that a request to the pipe comes down to, and how the engine would run it."""
+    """The SQL that a request to the pipe, or to a node of it, comes down to, and how the engine
+    would run it."""
     who, pipe = _readable(request, "Pipe '{}' not found")
     who.access.require_admin()
+    wanted = request.path_params.get("node")
+    node = next((n for n in pipe.nodes if wanted in (n.name, n.id)), None)
+    if wanted and node is None:
+        raise NotFound(f"The pipe '{pipe.name}' does not have a node '{wanted}'")
     scope = scope_of(who, template_variables(query_values(request)), own_rights=True)
     engine, limits = services(request).engine, services(request).limits
 
     def explain() -> tuple[str, str]:
-        plan = plan_pipe(pipe, scope)
+        plan = plan_pipe(pipe, scope, node)
         explained = msgspec.structs.replace(plan, sql=f"EXPLAIN {plan.sql}")
         found = query.run(engine, explained, format_named("TSV"), limits)
         return plan.sql, found.result.text()
@@ -159,12 +166,18 @@ async def explain_pipe(request: Request) -> Response:
     return answer({"debug_query": sql, "query_explain": steps})
 
 
+async def change_pipes(request: Request) -> Response:
+    """Create, change, drop: deployments do that."""
+    caller(request)
+    raise Forbidden(ONLY_BY_DEPLOYMENT)
+
+
 async def openapi(request: Request) -> Response:
     """The OpenAPI document of the endpoints that the token may read."""
     who = caller(request)
     resources = who.workspace.resources
     scope = scope_of(who, {}, own_rights=False)
-    engine = services(request).engine
+    columns_of = services(request).deployer.describer(who.workspace, resources)
     shown = [
         pipe
         for pipe in resources.pipes.values()
@@ -175,7 +188,11 @@ async def openapi(request: Request) -> Response:
         return document(
             str(request.base_url).rstrip("/"),
             [
-                (pipe, endpoint_parameters(pipe, resources), endpoint_columns(engine, pipe, scope))
+                (
+                    pipe,
+                    endpoint_parameters(pipe, resources),
+                    endpoint_columns(columns_of, pipe, scope),
+                )
                 for pipe in shown
             ],
         )
@@ -197,6 +214,16 @@ async def example_request(request: Request) -> Response:
     return text_answer(f"{PUBLIC_URL}/v0/pipes/{pipe.name}.{format_}?token={token}{query}")
 
 
+_CHANGES = (
+    ("/v0/pipes", "POST"),
+    ("/v0/pipes/{name}", "PUT DELETE"),
+    ("/v0/pipes/{name}/nodes", "POST"),
+    ("/v0/pipes/{name}/nodes/{node}", "PUT DELETE"),
+    ("/v0/pipes/{name}/nodes/{node}/endpoint", "POST DELETE"),
+    ("/v0/datafiles", "POST"),
+)
+"""Where Classic workspaces are changed."""
+
 routes = [
     Route("/v0/pipes", list_pipes),
     Route("/v1/pipes", list_pipes),
@@ -207,5 +234,7 @@ routes = [
     Route("/v0/pipes/{name}", get_pipe),
     Route("/v1/pipes/{name}", get_pipe),
     Route("/v0/pipes/{name}/explain", explain_pipe),
+    Route("/v0/pipes/{name}/nodes/{node}/explain", explain_pipe),
+    *(Route(path, change_pipes, methods=methods.split()) for path, methods in _CHANGES),
     Route("/examples/query.http", example_request),
 ]

@@ -23,7 +23,7 @@ from birdhouse.http.context import (
 )
 from birdhouse.http.pipes import pipe_report
 from birdhouse.query import plan_pipe
-from birdhouse.sinks import run_sink, target_of
+from birdhouse.sinks import target_of
 from birdhouse.workspace.jobs import Job
 
 _OWN = {"_mode": "mode", "format": "format", "compression": "compression"}
@@ -43,10 +43,10 @@ async def run_sink_pipe(request: Request) -> Response:
     scope = scope_of(who, template_variables(values), own_rights=False)
     plan = await run(request, plan_pipe, pipe, scope)
     job = Job(kind="sink", detail={"pipe_id": pipe.id, "pipe_name": pipe.name})
-    engine = services(request).engine
+    sinks = services(request).sinks
 
     def work() -> dict[str, Any]:
-        return run_sink(engine, plan, target, job.id)
+        return sinks.run(who.workspace, pipe, plan, target, job.id)
 
     await start_job(request, who.workspace, job, work)
     return answer({**pipe_report(who, pipe), "job": job.report(PUBLIC_URL)})

@@ -158,9 +158,7 @@ async def delete_token(request: Request) -> Response:
 
 routes = [
     Route("/v0/tokens", list_tokens),
-    Route("/v0/tokens/", list_tokens),
     Route("/v0/tokens", create_token, methods=["POST"]),
-    Route("/v0/tokens/", create_token, methods=["POST"]),
     Route("/v0/tokens/{token}.token", token_text),
     Route("/v0/tokens/{token}/refresh", refresh_token, methods=["POST"]),
     Route("/v0/tokens/{token}", get_token),

@@ -35,7 +35,7 @@ async def tables(request: Request) -> Response:
     except BadRequest:
         if values.get("raising") == "true":
             raise
-        found = []
+        found = ()
     functions = values.get("table_functions") == "true"
     names = [
         (database, function or name)

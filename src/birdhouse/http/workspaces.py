@@ -147,8 +147,6 @@ routes = [
     Route("/v0/auth", auth),
     Route("/v0/user/workspaces", user_workspaces),
     Route("/v1/user/workspaces", user_workspaces),
-    Route("/v0/user/workspaces/", user_workspaces),
-    Route("/v1/user/workspaces/", user_workspaces),
     Route("/v0/workspace", current_workspace),
     Route("/v1/workspace", current_workspace),
     Route("/v0/workspaces", create_workspace, methods=["POST"]),

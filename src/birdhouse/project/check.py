@@ -13,7 +13,14 @@ from croniter import croniter
 
 from birdhouse import tinybird
 from birdhouse.engine import for_people, quote_name, quote_text
-from birdhouse.errors import BadRequest, BirdhouseError, CustomError, EngineError, FileError
+from birdhouse.errors import (
+    BadRequest,
+    BirdhouseError,
+    CustomError,
+    EngineError,
+    FileError,
+    ReadsElsewhere,
+)
 from birdhouse.project.describe import Columns
 from birdhouse.project.migration import Forward, Migration
 from birdhouse.project.report import Feedback, feedback, place
@@ -44,7 +51,7 @@ _STRUCTURAL = {
 
 _STATE = "AggregateFunction("
 _WRAPPER = re.compile(r"(?:LowCardinality|Nullable)\((.*)\)$")
-_ZONE = re.compile(r"\(?,?'[A-Za-z_/+-]+'\)?")
+_ZONE = re.compile(r"(DateTime)\('[^']*'\)|(DateTime64\(\d+),'[^']*'\)")
 
 
 class Checker:
@@ -144,6 +151,11 @@ class Checker:
         try:
             return self._describe(view.select if view else self._plan(self._resources, pipe, node))
         except CustomError:
+            return None
+        except ReadsElsewhere as error:
+            said = feedback(pipe.name, "WARNING", str(error))
+            if said not in self.told:
+                self.told.append(said)
             return None
         except EngineError as error:
             templates = any(tinybird.is_template(other.sql) for other in pipe.nodes)
@@ -257,7 +269,7 @@ def _core(type_: str) -> str:
     text = type_.replace(" ", "")
     if text.startswith("SimpleAggregateFunction("):
         text = text[:-1].partition(",")[2]
-    text = _ZONE.sub("", text) if text.startswith("DateTime") else text
+    text = _ZONE.sub(lambda match: match[1] or f"{match[2]})", text)
     while match := _WRAPPER.match(text):
         text = match[1]
     return text.replace("LowCardinality(String)", "String")

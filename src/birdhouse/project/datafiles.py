@@ -103,7 +103,8 @@ def _resource_name(path: str) -> str:
     if kind not in EXTENSIONS:
         known = ", ".join(f".{extension}" for extension in EXTENSIONS)
         raise BirdhouseError(f"The file is none of {known}")
-    if not _NAME.fullmatch(name):
+    word = name.replace("-", "_") if kind == "connection" else name  # SQL never names it
+    if not _NAME.fullmatch(word):
         raise BirdhouseError(
             f"Invalid name '{name}': use letters, digits and underscores, "
             "and begin with a letter or an underscore"

@@ -87,14 +87,14 @@ class Deployer:
         workspaces: Workspaces,
         hold: Hold,
         planning: Planning,
-        promoted: Callable[[], None] = lambda: None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`promoted` is called whenever another deployment has become live."""
+        """`changed` is called when another deployment has become live or a workspace is gone."""
         self._engine = engine
         self._workspaces = workspaces
         self._hold = hold
         self._planning = planning
-        self._promoted = promoted
+        self._changed = changed
         self._closing = threading.Event()
         self._descriptions = Descriptions(engine)
         self._sweeper = Sweeper(engine, workspaces, hold)
@@ -159,7 +159,7 @@ class Deployer:
                     grant_tokens(workspace, self._workspaces.account.user_id, deployment.resources)
                     deployment = workspace.set_live(deployment)
             self._sweeper.sweep_soon(workspace)
-        self._promoted()
+        self._changed()
         return deployment
 
     def discard(self, workspace: Workspace, deployment: Deployment) -> None:
@@ -175,6 +175,7 @@ class Deployer:
         """Remove a workspace and its data."""
         with workspace.deploying, self._alone(workspace):
             self._workspaces.delete(workspace)
+        self._changed()
         self._sweeper.drop_databases()
 
     def recover(self) -> None:
@@ -280,6 +281,14 @@ class Deployer:
             workspace.drop_deployment(deployment)
         return msgspec.structs.replace(deployment, status="data_ready", changes=found)
 
+    def describer(self, workspace: Workspace, resources: Resources) -> Callable[[str], Columns]:
+        """What tells the columns of a SELECT on tables of these resources: a name and a type each.
+
+        It raises what the engine raises, and remembers what it was told.
+        """
+        defined = definitions(resources.datasources.values())
+        return lambda select: self._descriptions.recall(select, workspace.database, defined)
+
     def _make_schema(self, workspace: Workspace, migration: Migration) -> Changes:
         """Make the new tables and check the project on them. Gives all there is to report."""
         database = quote_name(workspace.database)
@@ -290,12 +299,7 @@ class Deployer:
         def plan(resources: Resources, pipe: Pipe, node: Node) -> str:
             return self._planning.node(workspace, resources, pipe, node)
 
-        defined = definitions(migration.resources.datasources.values())
-
-        def describe(select: str) -> Columns:
-            return self._descriptions.recall(select, workspace.database, defined)
-
-        checker = Checker(migration, plan, describe)
+        checker = Checker(migration, plan, self.describer(workspace, migration.resources))
         checker.run()
         if checker.errors:
             raise ProjectError(checker.errors)

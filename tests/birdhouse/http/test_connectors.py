@@ -25,7 +25,7 @@ def connected(server: Server) -> Iterator[Workspace]:
         workspace.build(
             {
                 "broker.connection": KAFKA,
-                "bucket.connection": BUCKET,
+                "bucket-of-us.connection": BUCKET,
                 "things.datasource": THINGS,
             }
         )
@@ -36,7 +36,7 @@ def test_connections_are_listed_by_service_without_their_secrets(connected: Work
     answer = connected.http.get("/v0/connectors")
     assert not any(value in answer.text for value in SECRETS.values())
     services = {c["name"]: c["service"] for c in answer.json()["connectors"]}
-    assert services == {"broker": "kafka", "bucket": "s3"}
+    assert services == {"broker": "kafka", "bucket-of-us": "s3"}
     (broker,) = connected.http.get("/v0/connectors?service=kafka").json()["connectors"]
     assert broker["settings"] == {"kafka_bootstrap_servers": "broker:9092"}
     assert broker["linkers"] == []
@@ -93,9 +93,9 @@ def test_what_a_connection_brings_in_is_not_read(
 
 
 def test_a_preview_is_refused(connected: Workspace) -> None:
-    answer = connected.http.get("/v0/connectors/bucket/preview")
+    answer = connected.http.get("/v0/connectors/bucket-of-us/preview")
     assert answer.status_code == 400
-    assert "its data is not read here" in answer.json()["error"]
+    assert "'bucket-of-us' has no preview here" in answer.json()["error"]
 
 
 def test_a_token_that_only_reads_sees_no_connection(connected: Workspace) -> None:

@@ -12,7 +12,14 @@ from tests.server import Server, Workspace
 
 from birdhouse.http.headers import foreign, without_tokens
 
-SHARED = ["/v0/pipes/recent.json", "/v0/sql", "/v0/events", "/v0/pipes", "/v0/pipes/openapi.json"]
+SHARED = [
+    "/v0/pipes/recent.json",
+    "/v0/sql",
+    "/v0/events",
+    "/v0/datasources",
+    "/v0/pipes",
+    "/v0/pipes/openapi.json",
+]
 OWN = ["/tokens", "/v0/tokens", "/v1/user/workspaces", "/v0/workspace", "/v0/variables", "/"]
 ORIGIN = {"origin": "https://app.example.com"}
 
@@ -25,7 +32,7 @@ def test_browsers_may_call_the_api(reading: Workspace, path: str) -> None:
     preflight = httpx.options(f"{reading.server.url}{path}", headers={**ORIGIN, **asked})
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "*"
-    assert preflight.headers["access-control-allow-headers"] == "*"
+    assert preflight.headers["access-control-allow-headers"] == "*, Authorization"
     assert "POST" in preflight.headers["access-control-allow-methods"]
 
 
@@ -77,6 +84,18 @@ def test_own_pages_are_for_this_machine(server: Server, headers: dict[str, str],
 def test_a_caller_on_another_machine_gets_no_tokens(address: str, allowed: bool) -> None:
     scope = {"type": "http", "client": (address, 50000), "headers": [(b"host", b"localhost")]}
     assert (foreign(scope) == "") == allowed
+
+
+def test_a_page_without_secrets_may_go_to_another_machine() -> None:
+    def asked(address: str, *headers: tuple[bytes, bytes]) -> bool:
+        scope = {"type": "http", "client": (address, 50000), "headers": list(headers)}
+        return foreign(scope, page=True) == ""
+
+    named = (b"host", b"birdhouse.example:7181")
+    assert asked("192.0.2.7", named)
+    assert asked("192.0.2.7", named, (b"origin", b"http://birdhouse.example:7181"))
+    assert not asked("192.0.2.7", named, (b"origin", b"https://evil.example.com"))
+    assert not asked("127.0.0.1", named), "a name that was bound to this machine"
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "127.1.2.3"])

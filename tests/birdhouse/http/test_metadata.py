@@ -104,3 +104,70 @@ def test_who_may_only_read_makes_and_deletes_no_workspace(workspace: Workspace) 
 def test_the_server_tells_that_it_is_there(server: Server) -> None:
     assert httpx.get(f"{server.url}/v0/health").status_code == 200
     assert httpx.get(f"{server.url}/version").text
+
+
+def test_an_entry_of_the_list_has_what_clients_read_unasked(reading: Workspace) -> None:
+    listed = found(reading, "/v0/datasources", attrs="name,columns")["datasources"]
+    (visits,) = [entry for entry in listed if entry["name"] == "visits"]
+    assert visits["engine"] == {
+        "engine": "MergeTree",
+        "engine_sorting_key": "id",
+        "engine_partition_key": "",
+        "engine_primary_key": "id",
+    }
+    assert visits.keys() == {
+        "id",
+        "name",
+        "columns",
+        "engine",
+        "indexes",
+        "new_columns_detected",
+        "quarantine_rows",
+    }
+    assert visits["columns"][0] == {
+        "name": "id",
+        "type": "UInt64",
+        "codec": None,
+        "default_value": None,
+        "jsonpath": "$.id",
+        "nullable": False,
+        "normalized_name": "id",
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v0/pipes", "/v0/datasources", "/v0/pipes/recent", "/v0/pipes/recent.json", "/v0/jobs"],
+)
+def test_a_slash_at_the_end_changes_nothing(reading: Workspace, path: str) -> None:
+    assert found(reading, f"{path}/").keys() == found(reading, path).keys()
+
+
+def test_a_node_is_explained_like_its_pipe(reading: Workspace) -> None:
+    nodes = found(reading, "/v0/pipes/recent")["nodes"]
+    for name in (nodes[0]["name"], nodes[0]["id"]):
+        explained = found(reading, f"/v0/pipes/recent/nodes/{name}/explain", tenant="ant")
+        assert "ant" not in explained["debug_query"]
+        assert "ReadFromMergeTree" in explained["query_explain"]
+    assert "ant" in found(reading, "/v0/pipes/recent/explain", tenant="ant")["debug_query"]
+    missing = reading.http.get("/v0/pipes/recent/nodes/nope/explain")
+    assert missing.status_code == 404
+    assert "'nope'" in error_of(missing)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v0/pipes"),
+        ("PUT", "/v0/pipes/recent"),
+        ("DELETE", "/v0/pipes/recent"),
+        ("POST", "/v0/pipes/recent/nodes"),
+        ("PUT", "/v0/pipes/recent/nodes/all_visits"),
+        ("POST", "/v0/pipes/recent/nodes/all_visits/endpoint"),
+        ("POST", "/v0/datafiles"),
+    ],
+)
+def test_pipes_change_by_deployments_alone(reading: Workspace, method: str, path: str) -> None:
+    answer = reading.http.request(method, path, params={"name": "other", "sql": "select 1"})
+    assert answer.status_code == 403
+    assert "can only be done via deployments" in error_of(answer)

@@ -18,7 +18,7 @@ from tests.birdhouse.project.projects import Files, datasource, forward, merge_t
 from tests.birdhouse.project.test_migration import EVENTS, READS, START
 from tests.server import Workspace, running
 
-ROUNDS = int(os.environ.get("BIRDHOUSE_DEPLOY_CRASH_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("BIRDHOUSE_DEPLOY_CRASH_ROUNDS", "2"))
 LONGEST = 0.5
 """Seconds after the beginning of a deployment in which the kill comes."""
 

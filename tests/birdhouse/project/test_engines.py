@@ -147,3 +147,16 @@ def test_other_engines_are_refused(workspace: Workspace, engine: str) -> None:
     (error,) = workspace.post_project("/v1/build", files)["errors"]
     assert error["filename"] == "things.datasource"
     assert f"Engine {engine} is not supported" in error["error"]
+
+
+def test_a_plain_column_outside_of_an_aggregating_key_is_taken(workspace: Workspace) -> None:
+    columns = ["-id UInt64", "-name String", "-total AggregateFunction(sum, Int64)"]
+    query = "SELECT id, 'n' AS name, sumState(amount) AS total FROM things GROUP BY id"
+    files = {
+        "things.datasource": datasource(COLUMNS, merge_tree("id")),
+        "sums.datasource": datasource(columns, merge_tree("id", "AggregatingMergeTree")),
+        "fill.pipe": view(query, "sums", name="sum_up"),
+    }
+    workspace.deploy(files)
+    workspace.send("things", ROWS)
+    assert workspace.rows("SELECT sumMerge(total) AS total FROM sums") == [{"total": 12}]

@@ -474,3 +474,16 @@ def test_nothing_is_left_behind(summed: Workspace) -> None:
         return sorted(path.name.partition("_")[0] for path in folder.iterdir())
 
     until(lambda: tables() == ["mv", "t", "t", "t", "t"], tables)
+
+
+def test_a_time_zone_is_no_other_type(workspace: Workspace) -> None:
+    query = "SELECT id, parseDateTime64BestEffort('2040-01-01', 3, 'UTC') AS time FROM sales"
+    columns = ["-id UInt64", "-time DateTime64(3)"]
+    deployment = workspace.deploy(
+        {
+            **BASE,
+            "times.datasource": datasource(columns, merge_tree("id")),
+            "fill.pipe": view(query, "times"),
+        }
+    )
+    assert deployment["feedback"] == []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.birdhouse.reading import TENANTS
 from tests.server import Workspace
@@ -18,6 +19,7 @@ SPEAKING = st.lists(
     st.sampled_from([*FRAGMENTS.split(), "\0", "\n", "\r", "\t", "\x1a", "\x08", " "]), max_size=8
 ).map("".join)
 ANY = st.one_of(TEXTS, SPEAKING)
+MANY = int(os.environ.get("BIRDHOUSE_EXAMPLES", "50"))
 
 
 def escaped(text: str) -> str:
@@ -25,7 +27,7 @@ def escaped(text: str) -> str:
     return text.replace("%", "\\%")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=MANY * 2, deadline=None)
 @given(text=ANY)
 def test_a_text_comes_back_byte_for_byte(reading: Workspace, text: str) -> None:
     answer = reading.http.post("/v0/pipes/echo.json", data={"text": text})
@@ -35,7 +37,7 @@ def test_a_text_comes_back_byte_for_byte(reading: Workspace, text: str) -> None:
     assert row["bytes"] == len(escaped(text).encode())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(items=st.lists(ANY.map(lambda text: text.replace(",", "")), min_size=1, max_size=4))
 def test_a_list_keeps_its_items(reading: Workspace, items: list[str]) -> None:
     answer = reading.http.post("/v0/pipes/echo.json", json={"items": items})
@@ -43,7 +45,7 @@ def test_a_list_keeps_its_items(reading: Workspace, items: list[str]) -> None:
     assert answer.json()["data"][0]["items"] == [escaped(item) for item in items]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(text=ANY)
 def test_a_filter_never_finds_more_than_its_value(reading: Workspace, text: str) -> None:
     answer = reading.http.post("/v0/pipes/recent.json", data={"tenant": text, "limit": "100"})
@@ -51,7 +53,7 @@ def test_a_filter_never_finds_more_than_its_value(reading: Workspace, text: str)
     assert {row["tenant"] for row in answer.json()["data"]} <= {text} & set(TENANTS)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(text=ANY)
 @pytest.mark.parametrize("name", ["number", "items"])
 def test_a_number_is_a_number_or_refused(reading: Workspace, name: str, text: str) -> None:
@@ -63,8 +65,13 @@ def test_a_number_is_a_number_or_refused(reading: Workspace, name: str, text: st
         assert answer.status_code == 200, answer.text
 
 
-@settings(max_examples=100, deadline=None)
+LITERALS = ("true", "false", "null", "inf", "infinity", "nan")
+"""Values that are written like names."""
+
+
+@settings(max_examples=MANY, deadline=None)
 @given(text=ANY)
+@example(text="FALSE")
 @pytest.mark.parametrize("endpoint", ["from_table", "from_columns"])
 def test_names_as_parameters_name_nothing_else(
     reading: Workspace, endpoint: str, text: str
@@ -73,12 +80,13 @@ def test_names_as_parameters_name_nothing_else(
         f"/v0/pipes/{endpoint}.json", data={"name": text, "names": text, "one": "tenant"}
     )
     if answer.status_code == 200:
-        assert text.strip() in ("visits", "pages", "id", "tenant", "user", "at", "price", "")
+        names = ("visits", "pages", "id", "tenant", "user", "at", "price", "")
+        assert text.strip() in names or text.strip().lower() in LITERALS
     else:
         assert answer.status_code == 400
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(text=ANY, value=ANY)
 def test_parameters_that_nobody_asked_for_do_nothing(
     reading: Workspace, text: str, value: str
