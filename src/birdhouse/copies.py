@@ -1,27 +1,24 @@
 """Copy pipes: the rows of a query, written into a data source on demand or on schedule.
 
-Concurrency: two threads run copies, one watches the clock. A copy shares `Workspace.rows`, so a
-deployment exchanges no table under it; appends go on. `wake` tells the clock that schedules may
-have changed: live pipes have schedules, those of a deployment in staging do not run.
-
-Not here: the schedule's runs that fell into a time when the server was down are not made up for,
-and a run that is still under way when the next is due makes that one fall out.
+Concurrency: two threads run copies. A copy shares `Workspace.rows`, so a deployment exchanges no
+table under it; appends go on. Live pipes have schedules, those of a deployment in staging do not
+run, and a run that is still under way when the next is due makes that one fall out.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
-from croniter import croniter
 
+from birdhouse.clock import Due
 from birdhouse.engine import Engine, quote_name
 from birdhouse.errors import BadRequest, BirdhouseError, Conflict
 from birdhouse.ingest import Landing, Receipt, replace_rows
@@ -63,15 +60,6 @@ class Copies:
         self._hold = hold
         self._activity = activity
         self._threads = ThreadPoolExecutor(2, "copy")
-        self._changed = threading.Condition()
-        self._closed = False
-        self._next: dict[tuple[str, str, str], float] = {}
-        """When each (workspace id, pipe name, schedule) is due: Unix seconds."""
-        self._clock = threading.Thread(target=self._watch, name="copy-clock")
-
-    def watch_the_clock(self) -> None:
-        """Run pipes on schedule from now on."""
-        self._clock.start()
 
     def start(
         self, workspace: Workspace, pipe: Pipe, variables: Mapping[str, str], mode: str = ""
@@ -117,17 +105,7 @@ class Copies:
             None,
         )
 
-    def wake(self) -> None:
-        """Look at the schedules again."""
-        with self._changed:
-            self._changed.notify_all()
-
     def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        if self._clock.is_alive():
-            self._clock.join()
         for workspace in self._workspaces:
             for job in list(workspace.jobs.values()):
                 if job.kind == "copy" and not job.is_over:
@@ -213,39 +191,19 @@ class Copies:
 
     # the clock
 
-    def _watch(self) -> None:
-        while True:
-            with self._changed:
-                if self._closed:
-                    return
-            moment = self._fire(time.time())
-            with self._changed:
-                if not self._closed:
-                    self._changed.wait(None if moment is None else max(moment - time.time(), 0.0))
-
-    def _fire(self, now: float) -> float | None:
-        """Start what is due; gives when the next one will be."""
-        known, self._next = self._next, {}
+    def due(self) -> Iterator[Due]:
+        """The pipes that run on schedule."""
         for workspace in self._workspaces:
-            for pipe, schedule in workspace.schedules.due(workspace.resources):
-                key = (workspace.id, pipe.name, schedule)
-                moment = known.get(key) or _following(schedule, now)
-                if moment <= now:
-                    self._start_scheduled(workspace, pipe, moment)
-                    moment = _following(schedule, now)
-                self._next[key] = moment
-        return min(self._next.values(), default=None)
+            for pipe, schedule in workspace.schedules.due(workspace.resources, "copy"):
+                yield Due(
+                    ("copy", workspace.id, pipe.name),
+                    schedule,
+                    partial(self._start_scheduled, workspace, pipe),
+                )
 
     def _start_scheduled(self, workspace: Workspace, pipe: Pipe, moment: float) -> None:
         timestamp = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        try:
-            self.start(workspace, pipe, {"job_timestamp": timestamp})
-        except BirdhouseError as error:
-            log.warning("the copy pipe %s of %s: %s", pipe.name, workspace.name, error)
-
-
-def _following(schedule: str, now: float) -> float:
-    return float(croniter(schedule, now).get_next(float))
+        self.start(workspace, pipe, {"job_timestamp": timestamp})
 
 
 def _plan(workspace: Workspace, pipe: Pipe, variables: Mapping[str, Any]) -> Plan:

@@ -14,7 +14,6 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -23,10 +22,11 @@ from starlette.types import Scope as Connection
 
 from birdhouse import __version__
 from birdhouse.backup import Backups, forget_snapshots
+from birdhouse.clock import Clock
 from birdhouse.copies import Copies
 from birdhouse.datadir import DataDir, StartError
 from birdhouse.engine import Engine, quote_text
-from birdhouse.errors import NotFound
+from birdhouse.errors import BirdhouseError, NotFound
 from birdhouse.export import forget_exports
 from birdhouse.http.app import create_app
 from birdhouse.http.clickhouse import create_clickhouse_app
@@ -35,10 +35,15 @@ from birdhouse.http.imports import end_import
 from birdhouse.http.measured import Measured
 from birdhouse.http.metrics import Metrics
 from birdhouse.http.rates import Rates
-from birdhouse.ingest import Ingestion, Landing, RemoteLimits
+from birdhouse.ingest import Ingestion, Landing, Receipt, RemoteLimits
+from birdhouse.kafka import Consumers
 from birdhouse.project.deploy import Deployer, Planning
 from birdhouse.query import Limits, Plans, Scope, plan_pipe
+from birdhouse.sinks import Sinks
+from birdhouse.syncs import Syncs, end_sync
 from birdhouse.workspace.activity import Activity
+from birdhouse.workspace.imported import Imported
+from birdhouse.workspace.positions import Positions
 from birdhouse.workspace.resources import Node, Pipe, Resources
 from birdhouse.workspace.store import Store
 from birdhouse.workspace.workspaces import Workspace, Workspaces
@@ -119,24 +124,47 @@ def _open(stack: contextlib.ExitStack, place: DataDir, remote: RemoteLimits) -> 
     forget_exports(engine)
     activity = Activity(engine)
     stack.callback(activity.close)
-    workspaces = Workspaces(store)
+    workspaces, positions = Workspaces(store), Positions(store)
+    imported = Imported(store)
+
+    def resumed(id: str, result: Receipt | BirdhouseError) -> None:
+        end_import(workspaces, id, result)
+        end_sync(workspaces, imported, id, result)
+
     ingestion = Ingestion(
         engine,
         place.ingest,
         current=_current(workspaces),
-        resumed=partial(end_import, workspaces),
+        resumed=resumed,
+        moved=positions.move,
     )
     stack.callback(ingestion.close)
+    syncs = Syncs(workspaces, ingestion, imported, activity)
+    stack.callback(syncs.close)
     copies = Copies(engine, workspaces, ingestion.hold, activity)
     stack.callback(copies.close)
+    sinks = Sinks(engine, workspaces, activity)
+    stack.callback(sinks.close)
+    clock = Clock(copies.due, sinks.due, syncs.due)
+    stack.callback(clock.close)
+    consumers = Consumers(workspaces, ingestion, positions, activity)
+    stack.callback(consumers.close)
+
+    def changed() -> None:
+        clock.wake()
+        consumers.follow()
+        syncs.follow()
+
     planning = Planning(_plan_node, _plan_view)
-    deployer = Deployer(engine, workspaces, ingestion.hold, planning, copies.wake)
+    deployer = Deployer(engine, workspaces, ingestion.hold, planning, changed)
     deployer.recover()
     ingestion.replay()
     deployer.sweep()
     for workspace in workspaces:
         workspace.end_jobs(ingestion.resumed_ids)
-    copies.watch_the_clock()
+    clock.start()
+    consumers.start()
+    syncs.start_following()
     threads = ThreadPoolExecutor(_THREADS, "birdhouse")
     stack.callback(threads.shutdown)
     stack.callback(deployer.close)
@@ -154,6 +182,10 @@ def _open(stack: contextlib.ExitStack, place: DataDir, remote: RemoteLimits) -> 
         Rates(),
         Backups(place, store, engine, workspaces, ingestion),
         copies,
+        consumers,
+        syncs,
+        sinks,
+        clock,
     )
 
 

@@ -1,29 +1,40 @@
-"""Sink pipes: the rows of a query, written into files of an S3 bucket.
+"""Sink pipes: the rows of a query, written into files of an S3 bucket, on demand and on schedule.
 
-A run reads the pipe once for each file, after it has asked which files there will be. Credentials
-are those of the connection, else those of this machine; `AWS_ENDPOINT_URL_S3` names another
-S3-compatible storage than Amazon's.
+A run reads the pipe once for each file, after it has asked which files there will be.
 
-Not here: schedules, Google Cloud Storage and Kafka.
+Concurrency: one thread does the scheduled runs one after the other; a run that is still to be done
+when the next is due makes that one fall out.
+
+Not here: Google Cloud Storage and Kafka.
 """
 
 from __future__ import annotations
 
 import gzip
+import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
+from birdhouse.bucket import SERVICES, Bucket, split_uri
+from birdhouse.clock import Due
 from birdhouse.engine import Engine, quote_name, quote_text
-from birdhouse.errors import BadRequest
-from birdhouse.query import Plan
-from birdhouse.workspace.resources import Connection, Pipe, Resources
+from birdhouse.errors import BadRequest, BirdhouseError
+from birdhouse.query import Plan, Scope, plan_pipe
+from birdhouse.workspace.activity import Activity, Export
+from birdhouse.workspace.jobs import Job
+from birdhouse.workspace.resources import Connection, Pipe, Resources, utc_now
+from birdhouse.workspace.workspaces import Workspace, Workspaces
+
+log = logging.getLogger("birdhouse")
 
 MODES = ("append", "replace")
-_SERVICES = ("s3", "s3_iamrole")
 _FORMATS = {"csv": "CSVWithNames", "ndjson": "JSONEachRow", "parquet": "Parquet"}
 _NO_COMPRESSION = ("", "none")
 _GZIP = ("gzip", "gz")
@@ -61,7 +72,7 @@ def target_of(pipe: Pipe, resources: Resources, given: Mapping[str, str]) -> Tar
     if pipe.output.type != "sink":
         raise BadRequest(f"The pipe '{pipe.name}' is not a sink pipe")
     connection = resources.connections[settings["export_connection_name"]]
-    if connection.service not in _SERVICES:
+    if connection.service not in SERVICES:
         raise BadRequest(
             f"The sink pipe '{pipe.name}' writes to {connection.service}: "
             "here, sink pipes write to S3-compatible storage alone"
@@ -76,12 +87,11 @@ def target_of(pipe: Pipe, resources: Resources, given: Mapping[str, str]) -> Tar
     if mode and mode not in MODES:
         raise BadRequest(f"The mode '{mode}' is none of {', '.join(MODES)}")
     strategy = settings.get("export_write_strategy") or settings.get("export_strategy", "@new")
-    place = urlsplit(settings["export_bucket_uri"])
-    folder = place.path.strip("/")
+    bucket, folder = split_uri(settings["export_bucket_uri"])
     return Target(
         connection=connection,
-        bucket=place.netloc,
-        template="/".join(filter(None, [folder, settings["export_file_template"]])),
+        bucket=bucket,
+        template="/".join(filter(None, [folder.strip("/"), settings["export_file_template"]])),
         format=format_,
         compressed=compression in _GZIP,
         replace=(mode == "replace") if mode else strategy.strip("@") in ("replace", "truncate"),
@@ -123,55 +133,116 @@ def _files(engine: Engine, plan: Plan, target: Target, tag: str) -> Iterator[_Fi
         yield _File(target.key(values), found.result_rows, bytes(found.data))
 
 
-def run_sink(engine: Engine, plan: Plan, target: Target, job: str) -> dict[str, Any]:
-    """Write the rows of a plan; gives what the job's detail then has: `files`, `rows`, `bytes`.
-
-    `job` is the run's id, by which `Engine.kill` stops it. Raises `BadRequest` when the bucket
-    refuses, `EngineError`.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    written: list[str] = []
-    rows = size = 0
-    try:
-        bucket = _Bucket(target)
-        for file in _files(engine, plan, target, job):
-            body = gzip.compress(file.body) if target.compressed else file.body
-            written.append(bucket.put(file.key, body, job))
-            rows, size = rows + file.rows, size + len(body)
-    except (BotoCoreError, ClientError) as error:
-        raise BadRequest(f"The bucket '{target.bucket}' refuses: {error}") from None
-    return {"files": written, "rows": rows, "bytes": size, "progress_percentage": 100}
+def _put(bucket: Bucket, target: Target, file: _File, body: bytes, job: str) -> str:
+    """Store a file; gives the key that it got."""
+    key = file.key
+    if not target.replace and bucket.has(key):
+        folder, slash, name = key.rpartition("/")
+        stem, dot, extensions = name.partition(".")
+        key = f"{folder}{slash}{stem}_{job}{dot}{extensions}"
+    bucket.put(key, body)
+    return key
 
 
-class _Bucket:
-    """A bucket as the target's connection sees it."""
+class Sinks:
+    """Runs sink pipes. `close` stops a scheduled run under way."""
 
-    def __init__(self, target: Target) -> None:
-        import boto3
+    def __init__(self, engine: Engine, workspaces: Workspaces, activity: Activity) -> None:
+        self._engine = engine
+        self._workspaces = workspaces
+        self._activity = activity
+        self._thread = ThreadPoolExecutor(1, "sink")
+        self._scheduled: dict[tuple[str, str], Job] = {}
 
-        settings = target.connection.settings
-        self._name = target.bucket
-        self._replace = target.replace
-        self._client = boto3.client(
-            "s3",
-            region_name=settings.get("s3_region"),
-            aws_access_key_id=settings.get("s3_access_key"),
-            aws_secret_access_key=settings.get("s3_secret"),
+    def run(
+        self, workspace: Workspace, pipe: Pipe, plan: Plan, target: Target, job: str
+    ) -> dict[str, Any]:
+        """Write the rows of a plan; gives what the job's detail then has: `files`, `rows`, `bytes`.
+
+        `job` is the run's id, by which `Engine.kill` stops it. Raises `BadRequest` when the bucket
+        refuses, `EngineError`.
+        """
+        started = time.perf_counter()
+        done = Export(
+            workspace_id=workspace.id,
+            job_id=job,
+            service=target.connection.service,
+            pipe_id=pipe.id,
+            pipe_name=pipe.name,
+            options={"bucket": target.bucket, "format": target.format},
         )
+        files: list[str] = []
+        try:
+            bucket = Bucket(target.connection, target.bucket)
+            for file in _files(self._engine, plan, target, job):
+                body = gzip.compress(file.body) if target.compressed else file.body
+                files.append(_put(bucket, target, file, body, job))
+                done.written_rows += file.rows
+                done.written_bytes += len(body)
+        except BirdhouseError as error:
+            done.result, done.error = "error", str(error)
+            raise
+        finally:
+            done.output, done.elapsed_time = len(files), time.perf_counter() - started
+            self._activity.record_export(done)
+        return {
+            "files": files,
+            "rows": done.written_rows,
+            "bytes": done.written_bytes,
+            "progress_percentage": 100,
+        }
 
-    def put(self, key: str, body: bytes, job: str) -> str:
-        """Store a file; gives the key that it got."""
-        if not self._replace and self._has(key):
-            folder, slash, name = key.rpartition("/")
-            stem, dot, extensions = name.partition(".")
-            key = f"{folder}{slash}{stem}_{job}{dot}{extensions}"
-        self._client.put_object(Bucket=self._name, Key=key, Body=body)
-        return key
+    def due(self) -> Iterator[Due]:
+        """The pipes that run on schedule."""
+        for workspace in self._workspaces:
+            for pipe, schedule in workspace.schedules.due(workspace.resources, "sink"):
+                key = ("sink", workspace.id, pipe.name)
+                yield Due(key, schedule, partial(self._start, workspace, pipe.name))
 
-    def _has(self, key: str) -> bool:
-        found = self._client.list_objects_v2(Bucket=self._name, Prefix=key, MaxKeys=1)
-        return any(entry["Key"] == key for entry in found.get("Contents", []))
+    def close(self) -> None:
+        for job in list(self._scheduled.values()):
+            self._engine.kill(job.id)
+        self._thread.shutdown(cancel_futures=True)
+
+    def _start(self, workspace: Workspace, name: str, moment: float) -> None:
+        key = (workspace.id, name)
+        if key in self._scheduled:
+            return
+        pipe = workspace.resources.pipes[name]
+        job = Job(kind="sink", detail={"pipe_id": pipe.id, "pipe_name": name})
+        self._scheduled[key] = job
+        workspace.save_job(job)
+        timestamp = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        self._thread.submit(self._work, workspace, pipe, job, {"job_timestamp": timestamp})
+
+    def _work(
+        self, workspace: Workspace, pipe: Pipe, job: Job, variables: Mapping[str, str]
+    ) -> None:
+        job.status, job.started_at = "working", utc_now()
+        workspace.save_job(job)
+        try:
+            scope = Scope(
+                resources=workspace.resources,
+                database=workspace.database,
+                workspace=workspace.name,
+                workspace_id=workspace.id,
+                variables=variables,
+                secrets=workspace.secret_values(),
+                jobs=workspace.jobs,
+                shared=workspace.shared,
+            )
+            target = target_of(pipe, workspace.resources, {})
+            job.detail |= self.run(workspace, pipe, plan_pipe(pipe, scope), target, job.id)
+            job.status = "done"
+        except BirdhouseError as error:
+            job.status, job.error = "cancelled" if job.cancelling else "error", str(error)
+            log.warning("the sink pipe %s of %s: %s", pipe.name, workspace.name, error)
+        except Exception:
+            log.exception("the sink job %s failed", job.id)
+            job.status, job.error = "error", "Internal error: the reason is in birdhouse's log"
+        finally:
+            del self._scheduled[workspace.id, pipe.name]
+        workspace.save_job(job)
 
 
-__all__ = ["MODES", "Target", "run_sink", "target_of"]
+__all__ = ["MODES", "Sinks", "Target", "target_of"]

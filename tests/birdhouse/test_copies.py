@@ -298,3 +298,29 @@ def test_a_faulty_copy_pipe_is_refused(sold: Workspace, name: str) -> None:
     (error,) = body["deployment"]["errors"]
     assert error["filename"] == "take.pipe"
     assert reason in error["error"]
+
+
+ELSEWHERE = [
+    "postgresql('db.example.com:5432', 'shop', 'totals', 'me', {{ tb_secret('word', '') }})",
+    "iceberg('s3://shop/totals', {{ tb_secret('key', '') }}, {{ tb_secret('word', '') }})",
+    "url('https://example.com/totals.csv', 'CSVWithNames')",
+]
+
+
+@pytest.mark.parametrize("source", ELSEWHERE)
+def test_a_copy_from_another_system_is_built_and_says_that_it_does_not_run(
+    workspace: Workspace, source: str
+) -> None:
+    query = f"%\n    SELECT shop, amount FROM {source}\n"
+    files = {"totals.datasource": TOTALS, "fetch.pipe": copy(query, "totals")}
+    deployment = workspace.deploy(files)
+    (said,) = deployment["feedback"]
+    assert (said["level"], said["resource"]) == ("WARNING", "fetch")
+    assert "another system" in said["message"]
+    answer = workspace.http.post("/v0/pipes/fetch/copy")
+    assert answer.status_code == 400
+    assert "another system" in answer.json()["error"]
+    refused = workspace.http.get(
+        "/v0/sql", params={"q": "SELECT * FROM url('https://example.com/', 'CSV')"}
+    )
+    assert refused.status_code == 400

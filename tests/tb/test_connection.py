@@ -47,7 +47,7 @@ def test_pull_brings_the_connection_with_its_secrets_by_name(connected: Cli) -> 
 
 def test_data_is_refused(connected: Cli) -> None:
     uri = ("--s3-bucket-uri", "s3://bucket/*.csv", "--s3-sample-file-uri", "s3://bucket/a.csv")
-    because = "'bucket' is kept, but its data is not read here"
+    because = "'bucket' has no preview here"
     connected.refused("connection", "data", "bucket", *uri, because=because)
 
 

@@ -26,6 +26,7 @@ from birdhouse.ingest.request import Request
 from birdhouse.ingest.statements import insert_rejected, insert_rows, run_insert, take_rows
 from birdhouse.ingest.ulid import new_ulid
 from birdhouse.ingest.views import complete_views, failed_view
+from birdhouse.workspace.positions import Position
 
 log = logging.getLogger("birdhouse.ingest")
 
@@ -57,11 +58,16 @@ class Committer:
     """Commits batches; any thread may, several at a time for different tables."""
 
     def __init__(
-        self, engine: Engine, journal: Journal, current: Callable[[Landing], Landing]
+        self,
+        engine: Engine,
+        journal: Journal,
+        current: Callable[[Landing], Landing],
+        moved: Callable[[Position], None],
     ) -> None:
         self._engine = engine
         self._journal = journal
         self._current = current
+        self._moved = moved
 
     def commit(self, requests: list[Request]) -> None:
         """Store the rows of the requests, all for one table, and answer each of them."""
@@ -143,7 +149,8 @@ class Committer:
                 rows = insert_rows(self._journal, token, landing, plan, good)
             if bad:
                 rejected = insert_rejected(self._journal, token, landing, bad)
-            batch = Batch(token, rows, rejected, requests[0].taken)
+            first = requests[0]
+            batch = Batch(token, rows, rejected, first.taken, first.position)
             if good or bad:
                 self._journal.write(batch)
         except BirdhouseError:
@@ -188,6 +195,9 @@ class Committer:
 
     def _finish(self, batch: Batch) -> None:
         """Store the rejected rows, do what comes last, and close the batch."""
+        if batch.position is not None:
+            # From here on the journal alone brings the batch to its end.
+            self._moved(batch.position)
         if batch.rejected is not None:
             try:
                 run_insert(self._engine, self._journal, batch.rejected)

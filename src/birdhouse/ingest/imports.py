@@ -72,9 +72,15 @@ class Imports:
         self._put = put
 
     def run(
-        self, task: FileImport, progress: Progress | None = None, *, resumable: bool = False
+        self,
+        task: FileImport,
+        progress: Progress | None = None,
+        *,
+        resumable: bool = False,
+        ended: Progress | None = None,
     ) -> Receipt:
-        """Store what is left of the file; keep track of it on disk when it is `resumable`.
+        """Store what is left of the file; keep track of it on disk when it is `resumable`. `ended`
+        is told when all of it is stored, and again should the process die before it returns.
 
         Raises the error of the block that could not be stored; the blocks before it are. After a
         view failed on a block, the others are stored all the same, and the error comes at the end.
@@ -117,6 +123,8 @@ class Imports:
                 stored = task.receipt.successful_rows
                 error.args = (f"{error} (the first {stored} rows of the file are stored)",)
             raise
+        if ended is not None:
+            ended(task.receipt)
         self._end(task)
         return task.receipt
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from birdhouse.engine import Engine
@@ -20,8 +21,9 @@ from birdhouse.ingest.landing import Landing, Receipt, Totals
 from birdhouse.ingest.queue import Queue, ShuttingDown
 from birdhouse.ingest.repair import Repair, Repaired, repair_rows
 from birdhouse.ingest.request import Request
-from birdhouse.ingest.rows import Format, json_source
+from birdhouse.ingest.rows import Format, Source, json_source
 from birdhouse.ingest.ulid import new_ulid
+from birdhouse.workspace.positions import Position
 
 log = logging.getLogger("birdhouse.ingest")
 
@@ -34,6 +36,7 @@ class Ingestion:
 
     `folder` belongs to it alone. `current` gives the landing that took the place of another, and
     is asked for each batch: whoever moves a data source to another table does so in a `hold`.
+    `moved` is told where a stream goes on, whenever rows of it are stored.
     """
 
     def __init__(
@@ -42,7 +45,8 @@ class Ingestion:
         folder: Path,
         *,
         current: Callable[[Landing], Landing] = lambda landing: landing,
-        resumed: Resumed | None = None,
+        resumed: Resumed = lambda id, result: None,
+        moved: Callable[[Position], None] = lambda position: None,
         workers: int = 4,
         max_queued_bytes: int = 256 * 1024 * 1024,
         max_batch_bytes: int = 16 * 1024 * 1024,
@@ -55,7 +59,7 @@ class Ingestion:
         self._repairing = threading.Lock()
         self._journal = Journal(folder, min_free_bytes)
         self._resumed = resumed
-        self._committer = Committer(engine, self._journal, current)
+        self._committer = Committer(engine, self._journal, current, moved)
         self._queue = Queue(
             self._committer.commit,
             workers,
@@ -101,17 +105,15 @@ class Ingestion:
     def _resume(self, interrupted: list[FileImport]) -> None:
         for task in interrupted:
             log.info("import %s goes on after %d blocks", task.id, task.blocks)
-            result: Receipt | BirdhouseError
+            told = partial(self._resumed, task.id)
             try:
-                result = self._imports.run(task, resumable=True)
+                self._imports.run(task, resumable=True, ended=told)
             except ShuttingDown:
                 return
             except BirdhouseError as error:
                 log.error("import %s: %s", task.id, error)
-                result = error
+                told(error)
             Path(task.path).unlink(missing_ok=True)
-            if self._resumed is not None:
-                self._resumed(task.id, result)
 
     @contextmanager
     def expecting(self, size: int) -> Iterator[None]:
@@ -153,19 +155,32 @@ class Ingestion:
         *,
         import_id: str = "",
         progress: Progress | None = None,
+        ended: Progress | None = None,
     ) -> Receipt:
         """Append the rows of a file, in blocks of some MB; blocks until they are stored.
 
         Each block is atomic, the file is not: after an error the blocks before it are stored. The
-        file may be compressed with gzip: its first bytes say so. `progress` is told the
-        receipt so far after each block. A file in `spool` is imported to its end even if the
-        process dies, and then removed.
+        file may be compressed with gzip: its first bytes say so. `progress` is told the receipt so
+        far after each block, and `ended` the whole one. A file in `spool` is imported to its end
+        even if the process dies, and then removed.
 
         Raises `BadRequest` for a file that cannot be read, and whatever `append` raises.
         """
         id = import_id or new_ulid()
         task = FileImport(id, landing, str(path.absolute()), format, dialect or Dialect())
-        return self._imports.run(task, progress, resumable=path.absolute().parent == self.spool)
+        resumable = path.absolute().parent == self.spool
+        return self._imports.run(task, progress, resumable=resumable, ended=ended)
+
+    def append_stream(
+        self, landing: Landing, source: Source, position: Position
+    ) -> Future[Receipt]:
+        """Append rows of a stream that goes on at `position`, as one batch.
+
+        The position is remembered if and only if the rows are stored, through crashes too. Waits
+        while too much else waits; otherwise as `append`.
+        """
+        request = Request(landing, source, token=new_ulid(), position=position)
+        return self._put(request, wait=True)
 
     def repair(self, landing: Landing, repair: Repair) -> Repaired:
         """Append the rejected rows of a data source anew; blocks until they are stored."""

@@ -22,6 +22,7 @@ import msgspec
 
 from birdhouse.engine import quote_text
 from birdhouse.errors import Unavailable
+from birdhouse.workspace.positions import Position
 
 log = logging.getLogger("birdhouse.ingest")
 
@@ -42,12 +43,14 @@ class Insert(msgspec.Struct, frozen=True):
 
 class Batch(msgspec.Struct, frozen=True):
     """What is done together: the rows of a table, then the rejected ones, then what takes them
-    away from where they were. `id` sorts by time."""
+    away from where they were. `position` is where the stream that they come from goes on. `id`
+    sorts by time."""
 
     id: str
     rows: Insert | None
     rejected: Insert | None
     taken: str = ""
+    position: Position | None = None
 
     @property
     def files(self) -> list[str]:

@@ -10,6 +10,7 @@ from birdhouse.ingest.plan import Plan, Rejected
 from birdhouse.ingest.quarantine import quarantine_row
 from birdhouse.ingest.rows import Rows, Source, read_documents, split_documents
 from birdhouse.ingest.ulid import new_ulid
+from birdhouse.workspace.positions import Position
 
 
 class Request:
@@ -17,7 +18,7 @@ class Request:
 
     A request with a `token` is a batch of its own, and one that was stored before under that token
     is not stored again. `taken` is a statement that takes the rows away from where they were: the
-    last of its batch.
+    last of its batch. `position` is where their stream goes on when they are stored.
     """
 
     def __init__(
@@ -28,10 +29,12 @@ class Request:
         import_id: str = "",
         token: str = "",
         taken: str = "",
+        position: Position | None = None,
     ) -> None:
         self.import_id = import_id or new_ulid()
         self.token = token
         self.taken = taken
+        self.position = position
         self.time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
         self.future: Future[Receipt] = Future()
         self._source = source

@@ -44,7 +44,8 @@ def select(
         return None
     own = f"workspace_id = {quote_text(workspace_id)}" if database == "tinybird" else "1"
     if name in KEPT:
-        rows = f"SELECT * FROM {DATABASE}.{name} WHERE {own}"
+        shown = _SHOWN.get(f"{database}.{name}", "*")
+        rows = f"SELECT {shown} FROM {DATABASE}.{name} WHERE {own}"
     elif name in _DERIVED:
         rows = _DERIVED[name].format(database=DATABASE, own=own)
     elif name == "datasources_storage":
@@ -62,6 +63,9 @@ def select(
     )
     return f"SELECT {listed} FROM ({rows})"
 
+
+_SHOWN = {"organization.sinks_ops_log": "* REPLACE (emptyArrayString() AS output)"}
+"""What is another type there: `output` is the number of files, there it would be their names."""
 
 _PIPE_STATS = """
     SELECT

@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -27,7 +27,7 @@ log = logging.getLogger("birdhouse")
 
 DATABASE = "service"
 """The ClickHouse database that keeps the rows of all workspaces."""
-KEPT = ("pipe_stats_rt", "datasources_ops_log", "block_log")
+KEPT = ("pipe_stats_rt", "datasources_ops_log", "block_log", "kafka_ops_log", "sinks_ops_log")
 """The service data sources that are written; the others are derived."""
 
 _PAUSE = 1.0
@@ -36,6 +36,8 @@ _TIMES = {
     "pipe_stats_rt": ("start_datetime", "toIntervalMonth(3)"),
     "datasources_ops_log": ("timestamp", "toIntervalYear(1)"),
     "block_log": ("timestamp", "toIntervalMonth(3)"),
+    "kafka_ops_log": ("timestamp", "toIntervalDay(30)"),
+    "sinks_ops_log": ("timestamp", "toIntervalYear(1)"),
 }
 
 
@@ -120,6 +122,42 @@ class Block(msgspec.Struct, kw_only=True):
     processing_error: str | None = None
 
 
+class Messages(msgspec.Struct, kw_only=True):
+    """Messages of a Kafka partition that were stored, or why none are; then the partition is -1."""
+
+    workspace_id: str
+    timestamp: int = msgspec.field(default_factory=lambda: int(time.time()))
+    datasource_id: str
+    topic: str
+    partition: int = -1
+    msg_type: Literal["info", "warning", "error"] = "info"
+    lag: int = 0
+    processed_messages: int = 0
+    processed_bytes: int = 0
+    committed_messages: int = 0
+    time_read: float = 0.0
+    time_write: float = 0.0
+    msg: str = ""
+
+
+class Export(msgspec.Struct, kw_only=True):
+    """A run of a sink pipe; `output` is the number of files."""
+
+    workspace_id: str
+    timestamp: int = msgspec.field(default_factory=lambda: int(time.time()))
+    job_id: str
+    service: str
+    pipe_id: str
+    pipe_name: str
+    result: Literal["ok", "error"] = "ok"
+    error: str | None = None
+    elapsed_time: float = 0.0
+    written_rows: int = 0
+    written_bytes: int = 0
+    output: int = 0
+    options: dict[str, str] = {}
+
+
 class Activity:
     """The record of all workspaces; `close` writes what is left."""
 
@@ -154,6 +192,12 @@ class Activity:
 
     def record_block(self, block: Block) -> None:
         self._gather("block_log", msgspec.json.encode(block))
+
+    def record_messages(self, messages: Messages) -> None:
+        self._gather("kafka_ops_log", msgspec.json.encode(messages))
+
+    def record_export(self, export: Export) -> None:
+        self._gather("sinks_ops_log", msgspec.json.encode(export))
 
     def record_append(self, operation: Operation) -> None:
         """An append by the Events API: one row in the log stands for all between two writes."""
