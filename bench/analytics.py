@@ -1,10 +1,13 @@
 """How long the analytics endpoints take for one tenant of 200 k events and for one of 5 M.
 
-    python bench/analytics.py load      # rows of three months, into TB_HOST with TB_TOKEN
-    python bench/analytics.py [NAME...] # p50 and p95 of each endpoint, in milliseconds
+    python bench/analytics.py load                        # three months, into TB_HOST with TB_TOKEN
+    python bench/analytics.py settle DATA_DIR             # merge all parts
+    python bench/analytics.py measure DATA_DIR [NAME...]  # p50 and p95 of each, in milliseconds
 
-Every call asks something else, so that no cache answers. `load` takes a host that has the data
-project and no rows yet.
+`load` takes a host that has the data project and no rows yet; the other two take its folder, when
+no birdhouse has it. `settle` does what time does to rows that do not arrive all at once. Every call
+that is measured asks something else, so that no cache answers, and is planned and run on one
+thread; what counts is CPU time, which other work on the machine disturbs least.
 """
 
 from __future__ import annotations
@@ -15,15 +18,24 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+
+from birdhouse.http.context import Services
+from birdhouse.ingest import RemoteLimits
+from birdhouse.project.folder import project_files
+from birdhouse.query import Scope, plan_pipe
+from birdhouse.server import open_services
+
+PROJECT = Path(__file__).resolve().parents[1]
 
 NOW = 1_764_547_200  # 2025-12-01 00:00:00
 DAYS = 90
 EVENTS_PER_SESSION = 8
 TENANTS = {"bench_small": 200_000, "bench_large": 5_000_000, "bench_others": 800_000}
 """Rows of each tenant, in either data source; the last one stands for 100 tenants."""
-CALLS = 15
+CALLS = 5
 BATCH = 20_000
 
 TYPES = ["page_view"] * 5 + ["click"] * 3 + ["search", "add_to_cart", "checkout", "purchase"]
@@ -90,12 +102,91 @@ def load(http: httpx.Client) -> None:
         print(f"{count:,} rows of {tenant}", flush=True)
 
 
+def settle(data_dir: Path) -> None:
+    """Merge the parts of every table."""
+    with open_services(data_dir, RemoteLimits()) as services:
+        workspace = services.workspaces.default
+        for datasource in workspace.resources.datasources.values():
+            if datasource.engine["type"] != "Null":
+                table = f"{workspace.database}.{datasource.table}"
+                settings = {"max_execution_time": 0}
+                services.engine.execute(f"OPTIMIZE TABLE {table} FINAL", settings=settings)
+
+
+def questions(rng: random.Random) -> dict[str, dict[str, str]]:
+    """What each endpoint is asked, about the last 30 days but for seconds that are drawn."""
+
+    def written(at: int) -> str:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
+
+    month = {
+        "start_date": written(NOW - 30 * 86_400 - rng.randrange(86_400)),
+        "end_date": written(NOW - rng.randrange(86_400)),
+        "time_zone": "Europe/Madrid",
+    }
+    now = {"as_of": written(NOW - rng.randrange(86_400))}
+    user = {"user_id": f"user_{rng.randrange(4_000)}"}
+    return {
+        "acquisition": month,
+        "active_users": month,
+        "concurrent_sessions": month,
+        "derived_sessions": month,
+        "entry_exit_pages": month,
+        "event_breakdown": {**month, "by": "properties.referrer"},
+        "event_list": month,
+        "event_properties": month,
+        "event_series": month,
+        "funnel": {**month, "steps": "search,add_to_cart,purchase"},
+        "lifecycle": {**month, "interval": "week"},
+        "live_now": now,
+        "paths": {**month, "from_event": "search"},
+        "retention": {**month, "interval": "week"},
+        "session_kpis": {**month, "compare": "previous"},
+        "session_list": month,
+        "tenant_usage": month,
+        "user_profile": {**month, **user},
+    }
+
+
+def measure(services: Services, name: str, tenant: str) -> str:
+    """The 50th and 95th percentile of the milliseconds of CPU that an endpoint takes."""
+    workspace = services.workspaces.default
+    spent = []
+    for call in range(CALLS + 1):
+        asked = questions(random.Random(f"{name}{tenant}{call}"))[name]
+        began = time.process_time()
+        scope = Scope(
+            resources=workspace.resources,
+            database=workspace.database,
+            workspace=workspace.name,
+            variables={"tenant_id": tenant, **asked},
+        )
+        sql = plan_pipe(workspace.resources.pipes[name], scope).sql
+        services.engine.query(sql, settings={"max_threads": 1, "use_query_condition_cache": 0})
+        spent.append((time.process_time() - began) * 1000)
+    spent = sorted(spent[1:])
+    return f"{spent[len(spent) // 2]:8,.0f} {spent[int(len(spent) * 0.95)]:8,.0f}"
+
+
 def main() -> None:
     """Do what the command line says."""
-    headers = {"Authorization": f"Bearer {os.environ['TB_TOKEN']}"}
-    with httpx.Client(base_url=os.environ["TB_HOST"], headers=headers, timeout=600) as http:
-        if sys.argv[1:] == ["load"]:
-            load(http)
+    match sys.argv[1:]:
+        case ["load"]:
+            headers = {"Authorization": f"Bearer {os.environ['TB_TOKEN']}"}
+            with httpx.Client(base_url=os.environ["TB_HOST"], headers=headers, timeout=600) as http:
+                load(http)
+        case ["settle", folder]:
+            settle(Path(folder))
+        case ["measure", folder, *names]:
+            with open_services(Path(folder), RemoteLimits()) as services:
+                services.deployer.build(services.workspaces.default, project_files(PROJECT))
+                print(f"{'':22}{'200 k: p50':>10} {'p95':>6}{'5 M: p50':>11} {'p95':>6}")
+                for name in names or questions(random.Random()):
+                    small = measure(services, name, "bench_small")
+                    large = measure(services, name, "bench_large")
+                    print(f"{name:22}{small} {large}", flush=True)
+        case _:
+            sys.exit(__doc__)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
     from birdhouse.ingest import RemoteLimits
     from birdhouse.logs import start_log
     from birdhouse.server import StartError, listen, open_services, serve
-    from birdhouse.up import bring_up, declared_tokens, try_lines
+    from birdhouse.up import bring_up, declared_tokens, folder_of, try_lines
 
     def url(listener: socket.socket) -> str:
         shown = "localhost" if options.host in ("127.0.0.1", "::1") else options.host
@@ -135,6 +135,9 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
             click.echo(f"ClickHouse interface on {url(clickhouse)}")
         if not is_loopback(options.host):
             click.echo("Other machines may reach it, with a token: /tokens answers this one alone")
+        click.echo(f"Explorer on {url(listener)}/")
+        if services.dashboard is not None:
+            click.echo(f"Dashboard on {url(listener)}/dashboard")
         click.echo()
         workspace = services.workspaces.default
         for name, value in declared_tokens(workspace).items():
@@ -167,6 +170,9 @@ def _run(options: _Options, project: Path | None, *, fixtures: bool) -> None:
             if project is not None:
                 for line in bring_up(services, project, fixtures=fixtures):
                     click.echo(line)
+                services = services._replace(
+                    dashboard=folder_of(project, "dashboard"), public=folder_of(project, "public")
+                )
             serve(services, listener, ready, clickhouse)
     except ProjectError as error:
         fail("The project cannot be deployed:\n" + "\n".join(_indented(error)))

@@ -325,17 +325,25 @@ def _toolset_error(error: ValueError) -> BadRequest:
     return BadRequest(f"[Error] {text}")
 
 
-def tables(sql: str) -> list[tuple[str, str, str]]:
+def tables(sql: str, allowed: frozenset[str] = frozenset()) -> tuple[tuple[str, str, str], ...]:
     """What a SELECT reads: (database, table, table function), each '' where it does not apply.
 
-    Raises `BadRequest` for what is not one reading statement, and for functions and settings
-    that Tinybird forbids.
+    `allowed` are functions that Tinybird forbids elsewhere. Raises `BadRequest` for what is not one
+    reading statement, and for the other functions and the settings that Tinybird forbids.
     """
+    return _short_tables(sql, allowed) if len(sql) <= _SHORT else _tables(sql, allowed)
+
+
+def _tables(sql: str, allowed: frozenset[str]) -> tuple[tuple[str, str, str], ...]:
     try:
-        found: list[tuple[str, str, str]] = toolset.tables(sql)
+        return tuple(toolset.tables(sql, function_allow_list=list(allowed)))
     except ValueError as error:
         raise _toolset_error(error) from None
-    return found
+
+
+_SHORT = 10_000
+"""Characters of the statements whose parsing is remembered: most nodes come again as they were."""
+_short_tables = lru_cache(maxsize=1024)(_tables)
 
 
 def left_table(sql: str) -> Table:
@@ -352,11 +360,19 @@ def left_table(sql: str) -> Table:
 
 def replace_tables(sql: str, replacements: Mapping[Table, Table]) -> str:
     """`sql` with its tables replaced: by another table, or by `('', '(SELECT ...)')`."""
+    found = tuple(replacements.items())
+    return _short_replaced(sql, found) if len(sql) <= _SHORT else _replaced(sql, found)
+
+
+def _replaced(sql: str, replacements: tuple[tuple[Table, Table], ...]) -> str:
     try:
         replaced: str = toolset.replace_tables(sql, dict(replacements))
     except ValueError as error:
         raise _toolset_error(error) from None
     return replaced
+
+
+_short_replaced = lru_cache(maxsize=1024)(_replaced)
 
 
 def format_sql(sql: str) -> str:

@@ -51,6 +51,12 @@ def bring_up(services: Services, project: Path, *, fixtures: bool) -> list[str]:
     return lines
 
 
+def folder_of(project: Path, name: str) -> Path | None:
+    """A folder of the project with files to serve, if it has one."""
+    folder = project / name
+    return folder if folder.is_dir() else None
+
+
 def _workspace(services: Services, name: str) -> Workspace:
     known = next((w for w in services.workspaces if w.name == name), None)
     return known or services.workspaces.create(name)

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
-from birdhouse.engine import Engine
 from birdhouse.errors import BirdhouseError
 from birdhouse.query.plan import Scope, plan_pipe
 from birdhouse.workspace.resources import Pipe, Resources
 
-
-class ResultColumn(NamedTuple):
-    name: str
-    type: str
-    """The ClickHouse type."""
+ResultColumn = tuple[str, str]
+"""The name and the ClickHouse type."""
 
 
-def endpoint_columns(engine: Engine, pipe: Pipe, scope: Scope) -> list[ResultColumn]:
+def endpoint_columns(
+    describe: Callable[[str], Sequence[ResultColumn]], pipe: Pipe, scope: Scope
+) -> Sequence[ResultColumn]:
     """The columns that an endpoint answers with, as far as placeholders for its parameters tell.
 
-    [] when its SQL depends on parameters so much that it has no shape without them.
+    `describe` tells those of a SELECT. [] when its SQL depends on parameters so much that it has no
+    shape without them.
     """
     try:
         plan = plan_pipe(pipe, msgspec.structs.replace(scope, test=True, access=None))
-        result = engine.query(f"DESCRIBE TABLE ({plan.sql})", "JSONCompactEachRow")
+        return describe(plan.sql)
     except BirdhouseError:
         return []
-    rows = map(msgspec.json.decode, bytes(result.data).splitlines())
-    return [ResultColumn(row[0], row[1]) for row in rows]
 
 
 def endpoint_parameters(pipe: Pipe, resources: Resources) -> list[dict[str, Any]]:

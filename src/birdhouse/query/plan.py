@@ -32,6 +32,12 @@ into a subquery, where those of the caller would meet rows that its own have not
 tell of them in their errors. Past a LIMIT it moves none."""
 
 
+_STAND_IN = f"subquery_{secrets.token_hex(16)}_"
+"""Begins what a subquery selects that stands for another one while the SQL around it is printed,
+so that what is printed already is not read again on every level. Nobody can guess it."""
+_STAND_INS = re.compile(rf"\(\s*SELECT {_STAND_IN}(\d+)\s*\)")
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A statement ready for the engine."""
 
@@ -119,6 +125,7 @@ class _Planner:
         self._hints: dict[str, Any] = {}
         self._path: list[tuple[str, str]] = []
         self._resolved: dict[tuple[str, str, int], str] = {}
+        self._subqueries: list[str] = []
         self._fixed: dict[str, Mapping[str, Any]] = {}
         nonce = secrets.token_hex(8)
         # No SQL but that of a template can name a secret's parameter: nobody can guess it.
@@ -173,7 +180,7 @@ class _Planner:
         if key not in self._resolved:
             self._path.append(place)
             others = {n.name: (pipe, n) for n in pipe.nodes if n is not node}
-            copies = node.type == "copy"
+            copies = pipe.output.type == "copy"
             text = self.render(node.sql, variables)
             self._resolved[key] = self.resolve(text, others, None, variables, copies=copies)
             self._path.pop()
@@ -200,7 +207,10 @@ class _Planner:
                 replacements[database, name] = self._subquery(self.node(pipe, node, inside), access)
             else:
                 replacements[database, name] = self._table(database, name, access, variables)
-        printed = tinybird.replace_tables(sql, replacements)
+        printed = _STAND_INS.sub(
+            lambda found: self._subqueries[int(found[1])],
+            tinybird.replace_tables(sql, replacements),
+        )
         if len(printed) > SQL_LIMIT:
             raise BadRequest(
                 f"The query is longer than {SQL_LIMIT} characters with all that it reads"
@@ -209,9 +219,9 @@ class _Planner:
 
     def _subquery(self, sql: str, access: Access | None) -> tinybird.Table:
         """A subquery in the place of a table, closed when the caller may not see all below it."""
-        if access is None or access.reads_all:
-            return "", f"({sql})"
-        return "", f"(SELECT * FROM ({sql}) {BARRIER})"
+        whole = access is None or access.reads_all
+        self._subqueries.append(f"({sql})" if whole else f"(SELECT * FROM ({sql}) {BARRIER})")
+        return "", f"(SELECT {_STAND_IN}{len(self._subqueries) - 1})"
 
     def _table(
         self, database: str, name: str, access: Access | None, variables: Mapping[str, Any]
@@ -271,7 +281,7 @@ class _Planner:
 
     def _stand_in(self, sql: str) -> tinybird.Table:
         self._tables.update(screen.tables(sql))
-        return "", f"({sql})"
+        return self._subquery(sql, None)
 
     def _datasource(self, datasource: DataSource, access: Access | None) -> tinybird.Table:
         table = self._real(datasource.table, datasource.name)
