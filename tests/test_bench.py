@@ -1,0 +1,52 @@
+"""The comparison with other systems runs, and all their answers are exact. No time is asserted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from bench.compare.report import Results, page, plots
+
+ROOT = Path(__file__).resolve().parents[1]
+PLENTY = 600
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks at processes in /proc")
+@pytest.mark.slow
+def test_every_answer_is_exact(tmp_path: Path) -> None:
+    """The runner on two of the systems, one over HTTP, and on one whose package is not there."""
+    results, docs = tmp_path / "results.json", tmp_path / "docs"
+    docs.mkdir()
+    command = [sys.executable, "-m", "bench.compare", "--systems", "birdhouse,bare,duckdb"]
+    command += ["--events", "2000", "--seconds", "0.2", "--folder", str(tmp_path / "work")]
+    command += ["--out", str(results), "--docs", str(docs)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PLENTY)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found = json.loads(results.read_text())
+    measured = {each["system"]: each for each in found["measured"]}
+    assert {"birdhouse", "bare"} <= set(measured)
+    if find_spec("duckdb") is None:
+        assert "duckdb" in found["left_out"]["duckdb"]
+    for each in measured.values():
+        assert each["checks"] == 60
+        assert each["wrong"] == []
+        for arrival in (each["single"], each["batches"]):
+            assert arrival["stored"] == arrival["acknowledged"] > 0
+        assert each["crash"]["stored"] >= each["crash"]["acknowledged"] > 0
+    page = (docs / "benchmarks.md").read_text()
+    assert "60 of 60" in page
+    for link in ("questions", "clients", "ingestion"):
+        assert f"images/benchmark-{link}.svg" in page
+        assert (docs / "images" / f"benchmark-{link}.svg").read_text().endswith("</svg>\n")
+
+
+def test_the_page_shows_the_results_that_are_kept() -> None:
+    """Its figures are written by the program; what changes is `page.md` or the results."""
+    results = Results.read(ROOT / "bench/compare/results.json")
+    assert (ROOT / "docs/benchmarks.md").read_text() == page(results)
+    for name, svg in plots(results).items():
+        assert (ROOT / f"docs/images/benchmark-{name}.svg").read_text() == svg
