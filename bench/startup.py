@@ -3,8 +3,8 @@
 Four waits, each several times: `birdhouse up` from the start of the process until it listens, on a
 new data dir (with fixtures) and on the same one again; a new workspace with the project deployed
 into it; `tb --local build` of a project that has not changed, against `tb --version`, which is the
-CLI's own start. The times go with the machine and with what else it does: read the fastest round
-beside the median.
+CLI's own start, and what birdhouse takes to answer of that. The times go with the machine and with
+what else it does: read the fastest round beside the median.
 """
 
 from __future__ import annotations
@@ -83,6 +83,13 @@ def run_tb(folder: Path, url: str, *arguments: str) -> None:
     )
 
 
+def in_birdhouse(http: httpx.Client) -> float:
+    """Milliseconds that the server has spent on all requests so far."""
+    lines = http.get("/metrics").text.splitlines()
+    sums = [line for line in lines if line.startswith("birdhouse_request_seconds_sum")]
+    return sum(float(line.rpartition(" ")[2]) for line in sums) * 1000
+
+
 def show(name: str, spent: list[float]) -> None:
     print(f"{name:<54}{statistics.median(spent):>8.0f}{min(spent):>10.0f}")
 
@@ -92,7 +99,12 @@ def main() -> None:
     parser.add_argument("project", nargs="?", type=Path, default=PROJECT)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    fresh, again, deployed, build, version = ([] for _ in range(5))
+    fresh: list[float] = []
+    again: list[float] = []
+    deployed: list[float] = []
+    version: list[float] = []
+    build: list[float] = []
+    served: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "project"
         shutil.copytree(options.project, folder, ignore=LEFT_OUT)  # the CLI writes into it
@@ -108,7 +120,9 @@ def main() -> None:
                 make = partial(workspace, http, user_token, f"bench_{number}", files)
                 deployed.append(timed(make))
                 version.append(timed(lambda: run_tb(folder, url, "--version")))
+                before = in_birdhouse(http)
                 build.append(timed(lambda: run_tb(folder, url, "--local", "build")))
+                served.append(in_birdhouse(http) - before)
     print(f"{len(files)} datafiles, {options.rounds} rounds, milliseconds")
     print(f"{'':<54}{'median':>8}{'fastest':>10}")
     show("birdhouse up, a new data dir and fixtures", fresh[1:])
@@ -118,6 +132,7 @@ def main() -> None:
     show("tb --local build, nothing changed", build[1:])
     added = [built - own for built, own in zip(build[1:], version[1:], strict=True)]
     show("  of it on top of tb --version", added)
+    show("  of it in birdhouse", served[1:])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,16 @@ from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
-from traffic import STEPS_PER_VISIT, Row, Traffic, Visit, Weighted, event_rows, session_rows
+from traffic import (
+    FIRST_STEP,
+    STEPS_PER_VISIT,
+    Row,
+    Traffic,
+    Visit,
+    Weighted,
+    event_rows,
+    session_rows,
+)
 
 DAY = 86_400
 # How many come at each hour of their own clock, in tenths of the mean.
@@ -28,9 +37,13 @@ CAMPAIGNS = {
     "twitter": (0.4, "social", Weighted({"launch": 100})),
 }
 BOTS = 0.02
-ROWS_PER_VISIT = sum(steps * weight for steps, weight in STEPS_PER_VISIT.items()) / sum(
+# How many leave again after the first page, if it is one to look at.
+BOUNCES = 0.45
+_STEPS = sum(steps * weight for steps, weight in STEPS_PER_VISIT.items()) / sum(
     STEPS_PER_VISIT.values()
 )
+_BOUNCES = BOUNCES * FIRST_STEP["view"] / sum(FIRST_STEP.values())
+ROWS_PER_VISIT = _STEPS * (1 - _BOUNCES) + _BOUNCES
 """About: a person who logs out leaves earlier, a bot later."""
 WARM_UP = 900
 
@@ -54,6 +67,8 @@ class Crowd:
         if rng.random() < BOTS:
             return self._traffic.crawl(visitor.tenant_id, starts=at)
         visit = self._traffic.visit(visitor, starts=at)
+        if visit.steps[0].kind == "view" and rng.random() < BOUNCES:
+            del visit.steps[1:]
         often, medium, names = CAMPAIGNS.get(visit.source, (0.0, "", None))
         if names is not None and rng.random() < often:
             tags = {
