@@ -26,7 +26,7 @@ from birdhouse.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-GUIDES = [DOCS / name for name in ("running.md", "operations.md")]
+GUIDES = [DOCS / name for name in ("running.md", "operations.md", "tracker.md")]
 TEXTS = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")

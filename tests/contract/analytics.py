@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from tests.contract.api import Api, Row
+from tests.oracle.clock import Period, period, shown
+from tests.oracle.moments import near
 
-history = settings(deadline=None, max_examples=25)
-"""How many histories an endpoint is compared with the oracle over."""
+history = settings(deadline=None, max_examples=int(os.environ.get("BIRDHOUSE_EXAMPLES", "12")))
+"""How many histories an endpoint is compared with the oracle over; `make fuzz` takes more."""
 
 
 def columns(api: Api, endpoint: str, **params: str) -> dict[str, str]:
@@ -32,6 +35,22 @@ def send(api: Api, datasource: str, rows: Iterable[Row], data: st.DataObject) ->
         if batch:
             api.ingest(datasource, batch)
     return tenant
+
+
+def some_dates(data: st.DataObject, change: int, zone: str, *, days: int = 2) -> dict[str, str]:
+    """A period around a change of the clock that may have a start and an end, as parameters."""
+    start, end = sorted(data.draw(near(change, days=days)) for _ in range(2))
+    dates = {}
+    if data.draw(st.booleans(), label="starts"):
+        dates["start_date"] = shown(start, zone)
+    if data.draw(st.booleans(), label="ends"):
+        dates["end_date"] = shown(end, zone)
+    return dates
+
+
+def period_of(dates: Mapping[str, str], zone: str) -> Period:
+    """What the oracle takes for those parameters."""
+    return period(dates.get("start_date"), dates.get("end_date"), zone)
 
 
 def approximately(row: Row) -> Row:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contract.analytics import columns, history, send
+from tests.contract.analytics import columns, history, period_of, send, some_dates
 from tests.contract.api import Api
 from tests.contract.rows import session_row
 from tests.oracle.clock import period, shown
@@ -70,12 +70,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     zone, change = data.draw(changes)
     rows = data.draw(session_histories(change, days=1))
     tenant = send(api, "user_sessions", rows, data)
-    dates = {}
-    start, end = sorted(data.draw(near(change, days=1)) for _ in range(2))
-    if data.draw(st.booleans(), label="starts"):
-        dates["start_date"] = shown(start, zone)
-    if data.draw(st.booleans(), label="ends"):
-        dates["end_date"] = shown(end, zone)
+    dates = some_dates(data, change, zone, days=1)
     as_of = shown(data.draw(near(change, days=1)), zone)
     length = data.draw(st.sampled_from(["5_minutes", "15_minutes", "30_minutes", "hour", "day"]))
     limit = data.draw(st.sampled_from([1, 3, 1000]))
@@ -90,7 +85,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     )
     assert found == concurrent_sessions(
         rows,
-        period(dates.get("start_date"), dates.get("end_date"), zone),
+        period_of(dates, zone),
         zone=zone,
         length=length,
         as_of=period(as_of, None, zone).since,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contract.analytics import columns, history, send
+from tests.contract.analytics import columns, history, period_of, send, some_dates
 from tests.contract.api import Api
 from tests.contract.rows import event_row
 from tests.oracle.clock import period, seconds, shown
@@ -91,12 +91,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     zone, change = data.draw(changes)
     rows = data.draw(event_histories(change))
     tenant = send(api, "events", rows, data)
-    dates = {}
-    start, end = sorted(data.draw(near(change)) for _ in range(2))
-    if data.draw(st.booleans(), label="starts"):
-        dates["start_date"] = shown(start, zone)
-    if data.draw(st.booleans(), label="ends"):
-        dates["end_date"] = shown(end, zone)
+    dates = some_dates(data, change, zone)
     length = data.draw(st.sampled_from(INTERVALS))
     limit = data.draw(st.sampled_from([1, 5, 10_000 if length in SECONDS else 1000]))
     as_of = data.draw(near(change))
@@ -114,7 +109,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     )
     assert found == event_series(
         rows,
-        period(dates.get("start_date"), dates.get("end_date"), zone),
+        period_of(dates, zone),
         zone=zone,
         length=length,
         limit=limit,

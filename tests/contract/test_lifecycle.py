@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contract.analytics import columns, history, send
+from tests.contract.analytics import columns, history, period_of, send, some_dates
 from tests.contract.api import Api
 from tests.contract.rows import event_row
 from tests.oracle.clock import period, shown
@@ -45,6 +45,13 @@ def test_a_user_is_new_once_and_then_returns_rests_and_resurrects(api: Api, tena
     ]
 
 
+def test_a_period_after_all_that_happened_is_empty(api: Api, tenant: str) -> None:
+    """Also when it begins in the same week."""
+    api.ingest("events", [event_row(tenant_id=tenant, timestamp="2025-06-30 00:00:00")])
+    dates = {"start_date": "2025-07-01 00:00:00", "interval": "week"}
+    assert api.endpoint("lifecycle", tenant_id=tenant, **dates) == []
+
+
 @pytest.mark.parametrize("value", ["", "hour", "days", "quarter"])
 def test_an_interval_that_does_not_exist_is_refused(api: Api, value: str) -> None:
     assert "interval must be day, week or month" in api.refusal("lifecycle", interval=value)
@@ -56,12 +63,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     zone, change = data.draw(changes)
     rows = data.draw(event_histories(change, days=40))
     tenant = send(api, "events", rows, data)
-    dates = {}
-    start, end = sorted(data.draw(near(change, days=40)) for _ in range(2))
-    if data.draw(st.booleans(), label="starts"):
-        dates["start_date"] = shown(start, zone)
-    if data.draw(st.booleans(), label="ends"):
-        dates["end_date"] = shown(end, zone)
+    dates = some_dates(data, change, zone, days=40)
     as_of = shown(data.draw(near(change, days=60)), zone)
     length = data.draw(st.sampled_from(["day", "week", "month"]))
     limit = data.draw(st.sampled_from([1, 3, 100]))
@@ -78,7 +80,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     )
     assert found == lifecycle(
         rows,
-        period(dates.get("start_date"), dates.get("end_date"), zone),
+        period_of(dates, zone),
         zone=zone,
         length=length,
         as_of=period(as_of, None, zone).since,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contract.analytics import approximately, columns, history, send
+from tests.contract.analytics import approximately, columns, history, period_of, send, some_dates
 from tests.contract.api import Api, Row
 from tests.contract.rows import event_row
 from tests.oracle.clock import period, shown
@@ -96,12 +96,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     zone, change = data.draw(changes)
     rows = data.draw(event_histories(change, days=40))
     tenant = send(api, "events", rows, data)
-    dates = {}
-    start, end = sorted(data.draw(near(change, days=40)) for _ in range(2))
-    if data.draw(st.booleans(), label="starts"):
-        dates["start_date"] = shown(start, zone)
-    if data.draw(st.booleans(), label="ends"):
-        dates["end_date"] = shown(end, zone)
+    dates = some_dates(data, change, zone, days=40)
     as_of = shown(data.draw(near(change, days=60)), zone)
     asked: dict[str, Any] = data.draw(
         st.fixed_dictionaries(
@@ -130,7 +125,7 @@ def test_it_equals_the_oracle(api: Api, data: st.DataObject) -> None:
     )
     expected = retention(
         rows,
-        period(dates.get("start_date"), dates.get("end_date"), zone),
+        period_of(dates, zone),
         zone=zone,
         length=length,
         mode=mode,

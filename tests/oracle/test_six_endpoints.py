@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -19,7 +20,11 @@ SOURCES = {"user_sessions": (session_rows(), SESSIONS), "events": (event_rows(),
 CALLS = 4
 """Calls of each endpoint after each batch."""
 
-many = settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+many = settings(
+    max_examples=int(os.environ.get("BIRDHOUSE_EXAMPLES", "4")),
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 """Without shrinking: an example takes a second, and the failing call is small enough to read."""
 both = pytest.mark.parametrize("datasource", SOURCES)
 

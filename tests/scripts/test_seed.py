@@ -241,6 +241,9 @@ def test_history_fills_the_days(run: Run, host: Host) -> None:
     assert any("utm_source=newsletter&utm_medium=email&" in page for page in campaigns)
     bots = [row for row in steps if row["browser"] == "Googlebot"]
     assert 0 < len(bots) < len(steps) / 4
+    visits = Counter(row["session_id"] for row in steps)
+    bounces = sum(number == 1 for number in visits.values())
+    assert len(visits) / 5 < bounces < len(visits) / 3
 
 
 def test_live_sends_what_happens_until_ctrl_c(start: Start, host: Host) -> None:

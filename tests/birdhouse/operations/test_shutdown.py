@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -55,16 +55,22 @@ def test_every_acknowledged_row_is_kept(number: int, tmp_path: Path) -> None:
 
 def test_a_request_under_way_is_answered(tmp_path: Path) -> None:
     project = write_project(tmp_path / "project")
+    row = b'{"id": 1, "page": "late"}'
     with running(tmp_path / "data", "up", str(project)) as server:
-
-        def body() -> Iterator[bytes]:
-            yield b'{"id": 1, '
+        url = httpx.URL(server.url)
+        with socket.create_connection((url.host, url.port or 80), timeout=60) as connection:
+            connection.sendall(
+                b"POST /v0/events?name=clicks&wait=true HTTP/1.1\r\nHost: localhost\r\n"
+                b"Authorization: Bearer %s\r\nContent-Length: %d\r\n"
+                b"Expect: 100-continue\r\n\r\n" % (server.admin_token.encode(), len(row))
+            )
+            # So the server is about to read the body.
+            assert connection.recv(1024).startswith(b"HTTP/1.1 100 ")
+            connection.sendall(row[:10])
             server.process.send_signal(signal.SIGTERM)
-            yield b'"page": "late"}'
-
-        with server.client() as http:
-            answer = http.post("/v0/events?name=clicks&wait=true", content=body())
-        assert answer.json() == {"successful_rows": 1, "quarantined_rows": 0}
+            connection.sendall(row[10:])
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.endswith(b'{"successful_rows":1,"quarantined_rows":0}')
         assert server.process.wait() == 0
 
 
