@@ -18,17 +18,17 @@ PLENTY = 600
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks at processes in /proc")
 @pytest.mark.slow
 def test_every_answer_is_exact(tmp_path: Path) -> None:
-    """The runner on two of the systems, one over HTTP, and on one whose package is not there."""
+    """The runner on birdhouse, and on a system whose package is not there."""
     results, docs = tmp_path / "results.json", tmp_path / "docs"
     docs.mkdir()
-    command = [sys.executable, "-m", "bench.compare", "--systems", "birdhouse,bare,duckdb"]
+    command = [sys.executable, "-m", "bench.compare", "--systems", "birdhouse,duckdb"]
     command += ["--events", "2000", "--seconds", "0.2", "--folder", str(tmp_path / "work")]
     command += ["--out", str(results), "--docs", str(docs)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PLENTY)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = json.loads(results.read_text())
     measured = {each["system"]: each for each in found["measured"]}
-    assert {"birdhouse", "bare"} <= set(measured)
+    assert "birdhouse" in measured
     if find_spec("duckdb") is None:
         assert "duckdb" in found["left_out"]["duckdb"]
     for each in measured.values():

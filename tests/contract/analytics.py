@@ -13,7 +13,7 @@ from tests.contract.api import Api, Row
 from tests.oracle.clock import Period, period, shown
 from tests.oracle.moments import near
 
-history = settings(deadline=None, max_examples=int(os.environ.get("BIRDHOUSE_EXAMPLES", "12")))
+history = settings(deadline=None, max_examples=int(os.environ.get("BIRDHOUSE_EXAMPLES", "8")))
 """How many histories an endpoint is compared with the oracle over; `make fuzz` takes more."""
 
 

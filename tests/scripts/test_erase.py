@@ -101,8 +101,9 @@ def values(parameter: dict[str, Any]) -> list[str]:
     return [] if example is None else [str(example)]
 
 
-def questions(workspace: Workspace) -> Iterator[tuple[str, dict[str, str]]]:
-    """Every endpoint: with whom it is about, one at a time and all with a period, and without."""
+def questions(workspace: Workspace, *, few: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every endpoint without parameters; unless `few`, also with whom it is about, one at a time
+    and all with a period."""
     document = workspace.http.get("/v0/pipes/openapi.json").json()
     for path, methods in document["paths"].items():
         parameters = methods["get"]["parameters"]
@@ -113,6 +114,8 @@ def questions(workspace: Workspace) -> Iterator[tuple[str, dict[str, str]]]:
             if "as_of" in choices:
                 base["as_of"] = NOW
             yield path, base
+            if few:
+                continue
             for name in choices.keys() & WHOM - base.keys():
                 for value in choices[name]:
                     yield path, base | {name: value}
@@ -120,9 +123,9 @@ def questions(workspace: Workspace) -> Iterator[tuple[str, dict[str, str]]]:
             yield path, {name: choices[name][0] for name in sorted(known)} | base
 
 
-def answers(workspace: Workspace) -> dict[tuple[str, str], Any]:
+def answers(workspace: Workspace, *, few: bool) -> dict[tuple[str, str], Any]:
     found = {}
-    for path, params in questions(workspace):
+    for path, params in questions(workspace, few=few):
         answer = workspace.http.get(path, params=params)
         said = answer.json()
         found[path, json.dumps(params, sort_keys=True)] = said.get("data", said)
@@ -163,8 +166,9 @@ def test_every_endpoint_answers_as_if_the_rows_had_never_come(
     left = {name: [r for r in table if not gone(r)] for name, table in HISTORY.items()}
     with deployed(workspace.server) as without:
         send(without, left)
-        expected = answers(without)
-    assert answers(workspace) == expected
+        few = scenario not in ("users", "a tenant")
+        expected = answers(without, few=few)
+    assert answers(workspace, few=few) == expected
     assert sum(isinstance(said, list) for said in expected.values()) > 0.9 * len(expected)
 
     [path] = tmp_path.glob("erasure-*.json")

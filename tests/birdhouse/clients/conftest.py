@@ -35,7 +35,7 @@ def sdk_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdk") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
-    from_index("--python", str(python), "install", "tinybird-sdk==0.4.0")
+    from_index("--python", str(python), "install", "--no-compile", "tinybird-sdk==0.4.0")
     return python
 
 
