@@ -30,7 +30,6 @@ from tinybird.sql_template import (
     column,
     expression_wrapper,
     get_template_and_variables,
-    get_used_tables_in_template,
     get_var_names_and_types_cached,
     render_sql_template,
     type_fns,
@@ -291,14 +290,6 @@ def template_parameters(sql: str) -> tuple[dict[str, Any], ...]:
         if not isinstance(name, str) or not name:
             raise BadRequest(f'"{name}" can not be used as a variable name')
     return tuple(found)
-
-
-def tables_in_template(sql: str) -> list[str]:
-    """Names in the `table()` calls of a template, where they are constants."""
-    try:
-        return list(get_used_tables_in_template(_template_body(sql)))
-    except Exception as error:  # as in render
-        raise _template_error(error) from None
 
 
 # --- service data sources ------------------------------------------------------------------------

@@ -241,13 +241,6 @@ class Activity:
             if rows:
                 yield table, rows
 
-    def forget(self, workspace_id: str) -> None:
-        """Remove what is recorded of a deleted workspace."""
-        for table in KEPT:
-            where = "workspace_id = {workspace:String}"
-            sql = f"ALTER TABLE {DATABASE}.{table} DELETE WHERE {where}"
-            self._engine.execute(sql, params={"workspace": workspace_id})
-
     def _write(self) -> None:
         while not self._closed.is_set():
             self._wanted.wait()
