@@ -27,6 +27,7 @@ from birdhouse.engine.config import write_config
 from birdhouse.engine.deduplication import forget_unfinished
 from birdhouse.engine.quoting import quote_text
 from birdhouse.engine.reading import become_reader, check_reading, parameter_texts
+from birdhouse.engine.shape import Shapes
 from birdhouse.errors import EngineError
 
 Settings = Mapping[str, int | float | str]
@@ -109,6 +110,7 @@ class Engine:
         """Connections that a KILL is under way for: it must not meet their next statement."""
         self._tags = itertools.count(1)
         self._lock = threading.Lock()
+        self._reading = Shapes()
         try:
             self._keeper = chdb.connect(f"{self._path}?config-file={config}")
         except RuntimeError as error:
@@ -130,7 +132,7 @@ class Engine:
         """
         texts = parameter_texts(params or {})
         with self._connection({**(settings or {}), "readonly": 1}, tag) as connection:
-            check_reading(connection, sql, texts)
+            check_reading(connection, sql, texts, self._reading)
             return Result(connection.query(sql, fmt, params=texts))
 
     def execute(
