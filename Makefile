@@ -17,8 +17,8 @@ MINUTES = 30
 PYTHON = python3 python3.13 python3.12 python3.11 python
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup up check test coverage crash kill-deploy fuzz soak bench bench-short dashboard \
-	screenshots lock clean
+.PHONY: help setup up check test coverage crash kill-deploy fuzz soak bench bench-short bench-grow \
+	dashboard screenshots lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,10 @@ soak: setup ## Ingest and query at 80 % of the capacity for long: make soak MINU
 
 bench: $(BENCH)/stamp ## Compare with PostgreSQL and DuckDB, and write docs/benchmarks.md: 25 minutes
 	@$(BENCH)/bin/python -m bench.compare --out bench/compare/results.json --docs docs $(ARGS)
+
+bench-grow: $(BENCH)/stamp ## Add 50 M rows to its results, without PostgreSQL: 40 minutes, 40 GB of disk
+	@$(BENCH)/bin/python -m bench.compare --grow --systems birdhouse,duckdb,bare \
+		--out bench/compare/results.json --docs docs $(ARGS)
 
 bench-short: $(BENCH)/stamp ## The same with 200,000 rows, only shown: 3 minutes
 	@$(BENCH)/bin/python -m bench.compare --short $(ARGS)

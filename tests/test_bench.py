@@ -21,11 +21,8 @@ def test_every_answer_is_exact(tmp_path: Path) -> None:
     """The runner on birdhouse, and on a system whose package is not there."""
     results, docs = tmp_path / "results.json", tmp_path / "docs"
     docs.mkdir()
-    command = [sys.executable, "-m", "bench.compare", "--systems", "birdhouse,duckdb"]
-    command += ["--events", "2000", "--seconds", "0.2", "--folder", str(tmp_path / "work")]
-    command += ["--out", str(results), "--docs", str(docs)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PLENTY)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    places = ["--folder", str(tmp_path / "work"), "--out", str(results), "--docs", str(docs)]
+    compare("--systems", "birdhouse,duckdb", "--events", "2000", *places)
     found = json.loads(results.read_text())
     measured = {each["system"]: each for each in found["measured"]}
     assert "birdhouse" in measured
@@ -37,11 +34,22 @@ def test_every_answer_is_exact(tmp_path: Path) -> None:
         for arrival in (each["single"], each["batches"]):
             assert arrival["stored"] == arrival["acknowledged"] > 0
         assert each["crash"]["stored"] >= each["crash"]["acknowledged"] > 0
+    compare("--grow", "--systems", "birdhouse", "--events", "800", *places)
+    *kept, grown = json.loads(results.read_text())["measured"]
+    assert kept == found["measured"]
+    assert (grown["events"], grown["wrong"], grown["single"]) == (800, [], None)
     page = (docs / "benchmarks.md").read_text()
     assert "60 of 60" in page
+    assert "800 rows, small tenant" in page
     for link in ("questions", "clients", "ingestion"):
         assert f"images/benchmark-{link}.svg" in page
         assert (docs / "images" / f"benchmark-{link}.svg").read_text().endswith("</svg>\n")
+
+
+def compare(*arguments: str) -> None:
+    command = [sys.executable, "-m", "bench.compare", "--seconds", "0.2", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PLENTY)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_the_page_shows_the_results_that_are_kept() -> None:

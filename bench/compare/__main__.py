@@ -1,7 +1,8 @@
-"""Compare: `python -m bench.compare [--short] [--systems a,b] [--events 10000000]`.
+"""Compare: `python -m bench.compare [--short | --grow] [--systems a,b] [--events 10000000]`.
 
 Each system with each number of rows is measured by itself and written down at once: after an
-interruption the same command goes on with the next one. At the end it writes the page.
+interruption the same command goes on with the next one. At the end it writes the page. With
+`--grow` the results of `--out` stay, and more rows are added to them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from bench.compare.report import Results, machine
 from bench.compare.system import ROOT
 from bench.compare.systems import SYSTEMS
 
-MILLION = 1_000_000
+EVENTS = {"short": "200000", "grow": "50000000", "full": "1000000,10000000"}
 
 
 def main() -> None:
@@ -52,10 +53,14 @@ def compare(options: argparse.Namespace) -> None:
     results = Results.read(progress)
     if results.measured:
         print(f"going on after {len(results.measured)} measurements in {progress}", flush=True)
-    results.machine, results.command = machine(), command(options)
+    elif options.grow:
+        results = Results.read(options.out)
+        if results.machine != machine():
+            sys.exit(f"The results in {options.out} are of another machine: {results.machine}")
+    results.machine, results.command = machine(), results.command or command(options)
     failed = []
     for events in options.events:
-        whole = events == max(options.events)
+        whole = events == max(options.events) and not options.grow
         for name in options.systems:
             if missing := SYSTEMS[name].missing():
                 results.left_out[name] = f"not installed: {missing}"
@@ -114,6 +119,9 @@ def arguments() -> argparse.Namespace:
         prog="python -m bench.compare", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--short", action="store_true", help="200,000 rows, under three minutes")
+    parser.add_argument(
+        "--grow", action="store_true", help="add more rows, one client, to the results of --out"
+    )
     parser.add_argument("--events", help="numbers of rows, with commas between: 1000000,10000000")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="some of: %(default)s")
     parser.add_argument("--seconds", type=float, help="how long each thing is looked at")
@@ -124,8 +132,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--docs", type=Path, help="write benchmarks.md and its plots here")
     parser.add_argument("--render", action="store_true", help="only show the results of --out")
     options = parser.parse_args()
-    mode = "short" if options.short else "full"
-    listed = options.events or ("200000" if options.short else "1000000,10000000")
+    mode = "short" if options.short else "grow" if options.grow else "full"
+    listed = options.events or EVENTS[mode]
     options.events = sorted(map(int, listed.split(",")))
     options.systems = options.systems.split(",")
     if unknown := set(options.systems) - set(SYSTEMS):
