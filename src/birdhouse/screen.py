@@ -14,6 +14,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from birdhouse import tinybird
+from birdhouse.engine import Shapes
 from birdhouse.errors import BadRequest, ReadsElsewhere
 
 TABLE_FUNCTIONS = frozenset(
@@ -98,6 +99,19 @@ def check_printed(sql: str) -> None:
             raise BadRequest(_restricted(_bare(passed)))
         elif (match["type"] or "").lower() == "identifier":
             raise BadRequest("[Error] A query parameter cannot stand for a name")
+
+
+def printed_tables(sql: str) -> tuple[tinybird.Table, ...]:
+    """`tables` of SQL that was printed, once it has passed `check_printed`."""
+    return _printed.recall(sql, lambda: _look_at(sql))
+
+
+def _look_at(sql: str) -> tuple[tinybird.Table, ...]:
+    check_printed(sql)
+    return tables(sql)
+
+
+_printed: Shapes[tuple[tinybird.Table, ...]] = Shapes()
 
 
 def condition(expression: str, own: Collection[str] = ()) -> str:

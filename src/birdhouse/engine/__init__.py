@@ -7,6 +7,7 @@ from chdb import engine_version as CLICKHOUSE_VERSION
 from birdhouse.engine.engine import Engine, Result, Settings
 from birdhouse.engine.messages import for_people
 from birdhouse.engine.quoting import quote_name, quote_text
+from birdhouse.engine.shape import Shapes
 from birdhouse.engine.snapshot import forget_snapshots, snapshot
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Engine",
     "Result",
     "Settings",
+    "Shapes",
     "for_people",
     "forget_snapshots",
     "quote_name",

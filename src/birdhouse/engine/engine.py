@@ -110,7 +110,7 @@ class Engine:
         """Connections that a KILL is under way for: it must not meet their next statement."""
         self._tags = itertools.count(1)
         self._lock = threading.Lock()
-        self._reading = Shapes()
+        self._reading: Shapes[None] = Shapes()
         try:
             self._keeper = chdb.connect(f"{self._path}?config-file={config}")
         except RuntimeError as error:

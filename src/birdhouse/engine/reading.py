@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from birdhouse.engine.config import READER
-from birdhouse.engine.shape import Shapes, shape_of
+from birdhouse.engine.shape import Shapes
 from birdhouse.errors import EngineError
 
 ACCESS_DENIED = 497
@@ -38,23 +38,26 @@ def become_reader(connection: Any) -> None:
     connection.query(f"SET ROLE {READER}", "Null")
 
 
-def check_reading(connection: Any, sql: str, params: Mapping[str, str], known: Shapes) -> None:
-    """Refuse what is not exactly one reading statement; `known` are shapes of those that are.
+def check_reading(
+    connection: Any, sql: str, params: Mapping[str, str], known: Shapes[None]
+) -> None:
+    """Refuse what is not exactly one reading statement; `known` remembers those that are.
 
     Raises `EngineError`; chDB's own error for a statement that does not parse.
     """
-    shape = shape_of(sql)
-    if not known.knows(shape):
-        found = connection._conn.classify_query(sql)
-        if found["statement_count"] == 0:
-            _explain_syntax(connection, sql)
-        if found["statement_count"] != 1 or found["query_class"].name != "READ_ONLY":
-            text = "Only one statement that reads is allowed. (READONLY)"
-            raise EngineError(text, READONLY, "READONLY")
-        known.add(shape)
+    known.recall(sql, lambda: _check_kind(connection, sql))
     if _FILE.search(sql) and _CALLS_FILE.search(_tree(connection, sql, params)):
         text = "The function file is not allowed: it reads files of this machine. (ACCESS_DENIED)"
         raise EngineError(text, ACCESS_DENIED, "ACCESS_DENIED")
+
+
+def _check_kind(connection: Any, sql: str) -> None:
+    found = connection._conn.classify_query(sql)
+    if found["statement_count"] == 0:
+        _explain_syntax(connection, sql)
+    if found["statement_count"] != 1 or found["query_class"].name != "READ_ONLY":
+        text = "Only one statement that reads is allowed. (READONLY)"
+        raise EngineError(text, READONLY, "READONLY")
 
 
 def _explain_syntax(connection: Any, sql: str) -> NoReturn:

@@ -143,8 +143,7 @@ class _Planner:
 
     def finish(self, sql: str, explain: str = "") -> Plan:
         """The plan, once its whole text has been looked at again."""
-        screen.check_printed(sql)
-        for table in screen.tables(sql):
+        for table in screen.printed_tables(sql):
             if table not in self._tables:
                 raise BadRequest(f"Resource '{'.'.join(filter(None, table))}' not found")
         params = {self._parameters[name]: self._scope.secrets[name] for name in self._secrets}

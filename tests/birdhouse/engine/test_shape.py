@@ -24,10 +24,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def test_values_do_not_count() -> None:
-    one = "SELECT a, 'x' FROM t_12 WHERE b = 7 AND c = 'it''s -- \"fine\" — é' LIMIT 10"
-    other = "SELECT a, '' FROM t_3 WHERE b = 1234 AND c = 'x''y' LIMIT 1"
+    one = "SELECT a, 'x' FROM t_1 WHERE b = 7 AND c = 'it''s -- \"fine\" — é' LIMIT 10"
+    other = "SELECT a, '' FROM t_1 WHERE b = 1234 AND c = 'x''y' LIMIT 1"
     assert shape_of(one) == shape_of(other) is not None
     assert shape_of("SELECT 1") != shape_of("SELECT 'a'")
+    assert shape_of("SELECT * FROM t_1") != shape_of("SELECT * FROM t_2")
     assert shape_of("SELECT 'a' 'b'") != shape_of("SELECT 'a''b'")
 
 
@@ -42,6 +43,7 @@ def test_values_do_not_count() -> None:
         "SELECT 1 /* ' */",
         "SELECT 1 # '",
         "SELECT $$a$$",
+        "SELECT b'01'",
         "SELECT ‘a’",  # noqa: RUF001
         "SELECT 1\0",
         "SELECT 'a\0'",
