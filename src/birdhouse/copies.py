@@ -7,28 +7,25 @@ run, and a run that is still under way when the next is due makes that one fall 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from birdhouse.clock import Due
 from birdhouse.engine import Engine, quote_name
-from birdhouse.errors import BadRequest, BirdhouseError, Conflict
+from birdhouse.errors import BadRequest, Conflict
 from birdhouse.ingest import Landing, Receipt, replace_rows
-from birdhouse.query import Plan, Scope, plan_pipe
+from birdhouse.query import Scope, plan_pipe
 from birdhouse.workspace.activity import Activity, Operation
 from birdhouse.workspace.jobs import Job
-from birdhouse.workspace.resources import Pipe, utc_now
+from birdhouse.workspace.resources import Pipe
 from birdhouse.workspace.workspaces import Workspace, Workspaces
-
-log = logging.getLogger("birdhouse")
 
 Hold = Callable[[], AbstractContextManager[None]]
 """Keeps every insert waiting while the block runs."""
@@ -79,7 +76,7 @@ class Copies:
             if self.under_way(workspace, pipe) is not None:
                 raise Conflict(f"The copy pipe '{pipe.name}' is running already")
             target = workspace.datasource(node.settings["target_datasource"])
-            _plan(workspace, pipe, variables)
+            plan_pipe(pipe, Scope.of(workspace, variables))
             job = Job(
                 kind="copy",
                 detail={
@@ -116,34 +113,18 @@ class Copies:
 
     def _work(self, run: _Run) -> None:
         job, started = run.job, time.perf_counter()
-        error: str | None = None
-        rows = 0
-        try:
-            if job.status == "waiting":
-                job.status, job.started_at = "working", utc_now()
-                run.workspace.save_job(job)
-                rows = self._copy(run)
-            job.status = "cancelled" if job.status == "cancelling" else "done"
-            job.detail |= {"progress_percentage": 100, "rows": rows}
-        except BirdhouseError as failure:
-            error = str(failure)
-            job.status = "cancelled" if job.status == "cancelling" else "error"
-        except Exception:
-            log.exception("the copy job %s failed", job.id)
-            job.status, error = "error", "Internal error: the reason is in birdhouse's log"
-        job.error = error
-        run.workspace.save_job(job)
+        run.workspace.carry_out(job, lambda: {"rows": self._copy(run), "progress_percentage": 100})
         self._activity.record_operation(
             Operation(
                 workspace_id=run.workspace.id,
                 event_type="copy",
                 datasource_id=job.detail["datasource"]["id"],
                 datasource_name=job.detail["datasource"]["name"],
-                result="error" if error else "ok",
-                error=error,
+                result="error" if job.error else "ok",
+                error=job.error,
                 elapsed_time=time.perf_counter() - started,
                 job_id=job.id,
-                rows=rows,
+                rows=job.detail.get("rows", 0),
                 pipe_id=job.detail["pipe_id"],
                 pipe_name=job.detail["pipe_name"],
             )
@@ -167,7 +148,7 @@ class Copies:
 
     def _insert(self, run: _Run, landing: Landing) -> int:
         pipe = run.workspace.resources.pipes[run.pipe]
-        plan = _plan(run.workspace, pipe, run.variables)
+        plan = plan_pipe(pipe, Scope.of(run.workspace, run.variables))
         if plan.reads_service:
             self._activity.flush()
         described = self._engine.execute(
@@ -176,8 +157,8 @@ class Copies:
             fmt="JSONCompactEachRow",
             tag=run.job.id,
         )
-        if run.job.status == "cancelling":
-            return 0
+        if run.job.cancelling:
+            raise Conflict("The copy was cancelled before it wrote anything")
         columns = [msgspec.json.decode(line)[0] for line in bytes(described.data).splitlines()]
         names = ", ".join(map(quote_name, columns))
         table = quote_name(landing.database, landing.datasource.table)
@@ -204,17 +185,3 @@ class Copies:
     def _start_scheduled(self, workspace: Workspace, pipe: Pipe, moment: float) -> None:
         timestamp = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
         self.start(workspace, pipe, {"job_timestamp": timestamp})
-
-
-def _plan(workspace: Workspace, pipe: Pipe, variables: Mapping[str, Any]) -> Plan:
-    scope = Scope(
-        resources=workspace.resources,
-        database=workspace.database,
-        workspace=workspace.name,
-        workspace_id=workspace.id,
-        variables=variables,
-        secrets=workspace.secret_values(),
-        jobs=workspace.jobs,
-        shared=workspace.shared,
-    )
-    return plan_pipe(pipe, scope)

@@ -29,7 +29,7 @@ from birdhouse.errors import BadRequest, BirdhouseError
 from birdhouse.query import Plan, Scope, plan_pipe
 from birdhouse.workspace.activity import Activity, Export
 from birdhouse.workspace.jobs import Job
-from birdhouse.workspace.resources import Connection, Pipe, Resources, utc_now
+from birdhouse.workspace.resources import Connection, Pipe, Resources
 from birdhouse.workspace.workspaces import Workspace, Workspaces
 
 log = logging.getLogger("birdhouse")
@@ -218,31 +218,17 @@ class Sinks:
     def _work(
         self, workspace: Workspace, pipe: Pipe, job: Job, variables: Mapping[str, str]
     ) -> None:
-        job.status, job.started_at = "working", utc_now()
-        workspace.save_job(job)
-        try:
-            scope = Scope(
-                resources=workspace.resources,
-                database=workspace.database,
-                workspace=workspace.name,
-                workspace_id=workspace.id,
-                variables=variables,
-                secrets=workspace.secret_values(),
-                jobs=workspace.jobs,
-                shared=workspace.shared,
-            )
+        def write() -> dict[str, Any]:
+            plan = plan_pipe(pipe, Scope.of(workspace, variables))
             target = target_of(pipe, workspace.resources, {})
-            job.detail |= self.run(workspace, pipe, plan_pipe(pipe, scope), target, job.id)
-            job.status = "done"
-        except BirdhouseError as error:
-            job.status, job.error = "cancelled" if job.cancelling else "error", str(error)
-            log.warning("the sink pipe %s of %s: %s", pipe.name, workspace.name, error)
-        except Exception:
-            log.exception("the sink job %s failed", job.id)
-            job.status, job.error = "error", "Internal error: the reason is in birdhouse's log"
+            return self.run(workspace, pipe, plan, target, job.id)
+
+        try:
+            workspace.carry_out(job, write)
         finally:
             del self._scheduled[workspace.id, pipe.name]
-        workspace.save_job(job)
+        if job.error:
+            log.warning("the sink pipe %s of %s: %s", pipe.name, workspace.name, job.error)
 
 
 __all__ = ["MODES", "Sinks", "Target", "target_of"]

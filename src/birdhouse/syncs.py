@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 from birdhouse.bucket import SERVICES, Bucket, Object, split_uri
 from birdhouse.clock import Due
@@ -28,7 +28,7 @@ from birdhouse.ingest.queue import ShuttingDown
 from birdhouse.workspace.activity import Activity, Operation
 from birdhouse.workspace.imported import Imported
 from birdhouse.workspace.jobs import Job
-from birdhouse.workspace.resources import DataSource, utc_now
+from birdhouse.workspace.resources import DataSource
 from birdhouse.workspace.workspaces import Workspace, Workspaces
 
 log = logging.getLogger("birdhouse")
@@ -45,12 +45,8 @@ _FORMATS: dict[str, FileFormat] = {"csv": "csv", "ndjson": "ndjson", "parquet": 
 _PREFIX = "s3"
 
 
-class _Sync(NamedTuple):
-    workspace: Workspace
-    datasource: str
-    job: Job
-    most: int
-    """Objects at most."""
+Detail = dict[str, Any]
+"""What a job tells of its sync."""
 
 
 class Syncs:
@@ -81,7 +77,8 @@ class Syncs:
             },
         )
         workspace.save_job(job)
-        self._thread.submit(self._work, _Sync(workspace, datasource.id, job, most))
+        work = partial(self._sync, workspace, datasource.id, job, most)
+        self._thread.submit(workspace.carry_out, job, work)
         return job
 
     def due(self) -> Iterator[Due]:
@@ -149,36 +146,29 @@ class Syncs:
             if found.modified >= since and _import_id(datasource, found) not in known:
                 yield bucket, found
 
-    def _work(self, sync: _Sync) -> None:
-        job, workspace = sync.job, sync.workspace
-        files: list[str] = []
-        rows = rejected = 0
-        errors: list[str] = []
-        try:
-            job.status, job.started_at = "working", utc_now()
-            workspace.save_job(job)
-            datasource = workspace.datasource(sync.datasource)
-            for bucket, found in self._new(workspace, datasource):
-                if self._closing.is_set() or (sync.most and len(files) >= sync.most):
-                    break
-                try:
-                    receipt = self._import(workspace, datasource, bucket, found)
-                    rows += receipt.successful_rows
-                    rejected += receipt.quarantined_rows
-                    files.append(found.key)
-                except ShuttingDown:
-                    raise
-                except BirdhouseError as error:
-                    errors.append(f"{found.key}: {error}")
-        except BirdhouseError as error:
-            errors.append(str(error))
-        except Exception:
-            log.exception("the sync job %s failed", job.id)
-            errors.append("Internal error: the reason is in birdhouse's log")
-        job.status = "error" if errors else "done"
-        job.error = "; ".join(errors) or None
-        job.detail |= {"files": files, "rows": rows, "quarantine_rows": rejected}
-        workspace.save_job(job)
+    def _sync(self, workspace: Workspace, datasource_id: str, job: Job, most: int) -> Detail:
+        """Import what is new; an object that cannot be imported keeps no other one back."""
+        done: Detail = {"files": [], "rows": 0, "quarantine_rows": 0}
+        job.detail |= done
+        errors = []
+        datasource = workspace.datasource(datasource_id)
+        for bucket, found in self._new(workspace, datasource):
+            if self._closing.is_set() or (most and len(done["files"]) >= most):
+                break
+            try:
+                receipt = self._import(workspace, datasource, bucket, found)
+            except ShuttingDown:
+                raise
+            except BirdhouseError as error:
+                errors.append(f"{found.key}: {error}")
+            else:
+                done["files"].append(found.key)
+                done["rows"] += receipt.successful_rows
+                done["quarantine_rows"] += receipt.quarantined_rows
+                job.detail |= done
+        if errors:
+            raise BadRequest("; ".join(errors))
+        return done
 
     def _import(
         self, workspace: Workspace, datasource: DataSource, bucket: Bucket, found: Object

@@ -85,13 +85,7 @@ def _load_fixtures(services: Services, workspace: Workspace, project: Path) -> l
 
 def _rows_of(services: Services, workspace: Workspace, sql: str) -> bytes:
     """What the query of a fixture gives, as NDJSON."""
-    scope = Scope(
-        resources=workspace.resources,
-        database=workspace.database,
-        workspace=workspace.name,
-        secrets=workspace.secret_values(),
-    )
-    plan = plan_sql(sql, scope)
+    plan = plan_sql(sql, Scope.of(workspace, {}))
     answer = run(services.engine, plan, format_named("JSONEachRow"), services.limits)
     return bytes(answer.result.data)
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
 
-from birdhouse.errors import BirdhouseError
 from birdhouse.http.context import run, services
 from birdhouse.workspace.jobs import Job
-from birdhouse.workspace.resources import utc_now
 from birdhouse.workspace.workspaces import Workspace
-
-log = logging.getLogger("birdhouse")
 
 _PATIENCE = 2.0
 """Seconds that a request waits for its job: clients look again only after as many."""
@@ -29,22 +24,8 @@ async def start_job(
 
     Comes back when the job is over, or after a moment, while it goes on.
     """
-    job.status, job.started_at = "working", utc_now()
-    workspace.save_job(job)
-
-    def run() -> None:
-        try:
-            job.detail |= work()
-            job.status = "done"
-        except BirdhouseError as error:
-            cancelled = job.status == "cancelling"
-            job.status, job.error = "cancelled" if cancelled else "error", str(error)
-        except Exception:
-            log.exception("the job %s failed", job.id)
-            job.status, job.error = "error", "Internal error: the reason is in birdhouse's log"
-        workspace.save_job(job)
-
-    future = asyncio.get_running_loop().run_in_executor(services(request).threads, run)
+    threads = services(request).threads
+    future = asyncio.get_running_loop().run_in_executor(threads, workspace.carry_out, job, work)
     await asyncio.wait([future], timeout=_PATIENCE)
     return job
 

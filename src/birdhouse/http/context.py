@@ -245,14 +245,4 @@ def template_variables(values: Mapping[str, Any]) -> dict[str, str]:
 def scope_of(caller: Caller, variables: Mapping[str, Any], *, own_rights: bool) -> Scope:
     """The planning scope of a request; with `own_rights` the token's reading rights apply."""
     workspace, access = caller
-    return Scope(
-        resources=workspace.resources,
-        database=workspace.database,
-        workspace=workspace.name,
-        workspace_id=workspace.id,
-        variables=variables,
-        secrets=workspace.secret_values(),
-        jobs=workspace.jobs,
-        shared=workspace.shared,
-        access=access if own_rights else None,
-    )
+    return Scope.of(workspace, variables, access if own_rights else None)

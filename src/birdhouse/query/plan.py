@@ -22,6 +22,7 @@ from birdhouse.query.parameters import as_text
 from birdhouse.workspace.jobs import Job
 from birdhouse.workspace.resources import DataSource, Node, Pipe, Resources
 from birdhouse.workspace.tokens import Access
+from birdhouse.workspace.workspaces import Workspace
 
 SQL_LIMIT = 250_000
 """Characters of SQL that a plan may grow to: pipes over pipes multiply. ClickHouse reads no more
@@ -71,6 +72,23 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Whose reading rights apply to the tables that the statement itself names; None: all."""
     test: bool = False
     """Render templates with placeholders, as a build does."""
+
+    @classmethod
+    def of(
+        cls, workspace: Workspace, variables: Mapping[str, Any], access: Access | None = None
+    ) -> Scope:
+        """What a workspace serves now."""
+        return cls(
+            resources=workspace.resources,
+            database=workspace.database,
+            workspace=workspace.name,
+            workspace_id=workspace.id,
+            variables=variables,
+            secrets=workspace.secret_values(),
+            jobs=workspace.jobs,
+            shared=workspace.shared,
+            access=access,
+        )
 
 
 def plan_pipe(pipe: Pipe, scope: Scope, node: Node | None = None) -> Plan:

@@ -9,16 +9,17 @@ the tables until a deployment has to exchange some. Order: `deploying`, `rows`, 
 from __future__ import annotations
 
 import copy
+import logging
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from birdhouse.errors import BadRequest, Conflict, Forbidden, NotFound
+from birdhouse.errors import BadRequest, BirdhouseError, Conflict, Forbidden, NotFound
 from birdhouse.workspace import tokens
 from birdhouse.workspace.deployments import SEED, Deployment
 from birdhouse.workspace.jobs import Job
@@ -27,6 +28,8 @@ from birdhouse.workspace.resources import DataSource, Pipe, Resources, utc_now
 from birdhouse.workspace.schedules import Schedules
 from birdhouse.workspace.store import Store
 from birdhouse.workspace.tokens import Access, Scope, Token
+
+log = logging.getLogger("birdhouse")
 
 DEFAULT_WORKSPACE = "Tinybird_Local_Testing"
 USER_EMAIL = "local_testing@tinybird.co"
@@ -298,6 +301,28 @@ class Workspace:
             while len(self.jobs) > _JOBS_KEPT:
                 oldest, _ = self.jobs.popitem(last=False)
                 self._store.delete("job", self.id, oldest)
+
+    def carry_out(self, job: Job, work: Callable[[], Mapping[str, Any]]) -> None:
+        """Do the work of a job, and keep how it begins and ends; whatever happens, it ends.
+
+        What `work` gives is added to the job's detail. Raises nothing of what `work` raises: it
+        becomes the job's error. A job that is cancelled before it begins does not.
+        """
+        if job.status == "cancelling":
+            job.status = "cancelled"
+            self.save_job(job)
+            return
+        job.status, job.started_at = "working", utc_now()
+        self.save_job(job)
+        try:
+            job.detail |= work()
+            job.status = "done"
+        except BirdhouseError as error:
+            job.status, job.error = "cancelled" if job.cancelling else "error", str(error)
+        except Exception:
+            log.exception("the %s job %s failed", job.kind, job.id)
+            job.status, job.error = "error", "Internal error: the reason is in birdhouse's log"
+        self.save_job(job)
 
     def end_jobs(self, going_on: Collection[str]) -> None:
         """Jobs that the last process did not finish are over, but for those that go on."""
