@@ -57,30 +57,27 @@ _GRACE = 30
 
 
 def _plan_node(workspace: Workspace, resources: Resources, pipe: Pipe, node: Node) -> str:
-    scope = Scope(
-        resources=resources,
-        database=workspace.database,
-        workspace=workspace.name,
-        secrets=workspace.secret_values(),
-        shared=workspace.shared,
-        test=True,
-    )
-    return plan_pipe(pipe, scope, node).sql
+    return plan_pipe(pipe, _build_scope(workspace, resources, test=True), node).sql
 
 
 def _plan_view(workspace: Workspace, resources: Resources, pipe: Pipe) -> str:
-    scope = Scope(
-        resources=resources,
-        database=workspace.database,
-        workspace=workspace.name,
-        secrets=workspace.secret_values(),
-        shared=workspace.shared,
-    )
-    plan = plan_pipe(pipe, scope)
+    plan = plan_pipe(pipe, _build_scope(workspace, resources))
     sql = plan.sql
     for name, value in plan.params.items():
         sql = sql.replace(f"{{{name}:String}}", quote_text(value))
     return sql
+
+
+def _build_scope(workspace: Workspace, resources: Resources, *, test: bool = False) -> Scope:
+    """What a workspace would serve with those resources."""
+    return Scope(
+        resources=resources,
+        database=workspace.database,
+        workspace=workspace.name,
+        secrets=workspace.secret_values(),
+        shared=workspace.shared,
+        test=test,
+    )
 
 
 def _current(workspaces: Workspaces) -> Callable[[Landing], Landing]:
