@@ -103,7 +103,7 @@ def check_printed(sql: str) -> None:
 
 def printed_tables(sql: str) -> tuple[tinybird.Table, ...]:
     """`tables` of SQL that was printed, once it has passed `check_printed`."""
-    return _printed.recall(sql, lambda: _look_at(sql))
+    return _printed.recall(sql, _look_at)
 
 
 def _look_at(sql: str) -> tuple[tinybird.Table, ...]:

@@ -29,3 +29,9 @@ def test_one_shape_is_one_finding() -> None:
     assert len(found) > 200
     assert [each for each in found.values() if len(each) > 1] == []
     assert {"(('', 't'),)", "BadRequest"} < set(itertools.chain(*found.values()))
+
+
+def test_a_table_that_a_text_names_is_found_in_each_statement() -> None:
+    for table in ("one", "other", "text", "one"):
+        sql = f"SELECT joinGet('{table}', 'name', 1) FROM one"
+        assert set(screen.printed_tables(sql)) == {("", "one"), ("", table)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NoReturn
 
 from birdhouse.engine.config import READER
@@ -45,7 +46,7 @@ def check_reading(
 
     Raises `EngineError`; chDB's own error for a statement that does not parse.
     """
-    known.recall(sql, lambda: _check_kind(connection, sql))
+    known.recall(sql, partial(_check_kind, connection))
     if _FILE.search(sql) and _CALLS_FILE.search(_tree(connection, sql, params)):
         text = "The function file is not allowed: it reads files of this machine. (ACCESS_DENIED)"
         raise EngineError(text, ACCESS_DENIED, "ACCESS_DENIED")
