@@ -15,7 +15,7 @@ import itertools
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from birdhouse.engine.deduplication import forget_unfinished
 from birdhouse.engine.quoting import quote_text
 from birdhouse.engine.reading import become_reader, check_reading, parameter_texts
 from birdhouse.engine.shape import Shapes
+from birdhouse.engine.sizes import Sizes, Table
 from birdhouse.errors import EngineError
 
 Settings = Mapping[str, int | float | str]
@@ -111,6 +112,7 @@ class Engine:
         self._tags = itertools.count(1)
         self._lock = threading.Lock()
         self._reading: Shapes[None] = Shapes()
+        self._sizes = Sizes(lambda sql: bytes(self.execute(sql, fmt="JSONCompactEachRow").data))
         try:
             self._keeper = chdb.connect(f"{self._path}?config-file={config}")
         except RuntimeError as error:
@@ -148,6 +150,10 @@ class Engine:
         texts = parameter_texts(params or {})
         with self._connection(settings or {}, tag) as connection:
             return Result(connection.query(sql, fmt, params=texts))
+
+    def any_large(self, tables: Collection[Table]) -> bool:
+        """Whether one of the tables has a million rows or more, as of some seconds ago."""
+        return self._sizes.any_large(tables)
 
     def memory(self) -> int:
         """Bytes that ClickHouse accounts for."""

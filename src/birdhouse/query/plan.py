@@ -47,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True):
     """What the templates asked for: `max_threads`, `cache_ttl`, `activate`, ..."""
     params: dict[str, str]
     """ClickHouse query parameters: the secrets in use."""
+    tables: frozenset[tinybird.Table] = frozenset()
+    """What it reads: databases and tables of the engine."""
     names: dict[str, str] = {}
     """The names that its author knows, by that of the table: errors speak of them."""
     reads_service: bool = False
@@ -167,7 +169,15 @@ class _Planner:
         params = {self._parameters[name]: self._scope.secrets[name] for name in self._secrets}
         text = f"{explain} {sql}" if explain else sql
         lasting = self._lasting and not self._reads_service
-        return Plan(text, self._hints, params, self._names, self._reads_service, lasting)
+        return Plan(
+            sql=text,
+            hints=self._hints,
+            params=params,
+            tables=frozenset(self._tables),
+            names=self._names,
+            reads_service=self._reads_service,
+            lasting=lasting,
+        )
 
     def variables_of(self, pipe: Pipe) -> Mapping[str, Any]:
         """The parameters for a pipe that the caller names: the request's, below the fixed ones."""

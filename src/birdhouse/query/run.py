@@ -67,13 +67,11 @@ def run(
 ) -> Answer:
     """Run a plan and give its answer in `format`.
 
-    On one thread unless the plan asks for more: rows without an ORDER BY, and those that an ORDER
-    BY leaves equal, then come in the same order every time. `output` are settings of
-    `OUTPUT_SETTINGS` that the request asked for. Raises `EngineError` with Tinybird's prefix.
+    `output` are settings of `OUTPUT_SETTINGS` that the request asked for. Raises `EngineError` with
+    Tinybird's prefix.
     """
-    threads = int(plan.hints.get("max_threads", 1))
     settings: dict[str, int] = {
-        "max_threads": min(max(threads, 1), os.cpu_count() or 1),
+        "max_threads": _threads(engine, plan),
         "max_execution_time": limits.seconds,
         "max_result_bytes": limits.result_bytes,
         "max_memory_usage": limits.memory_bytes,
@@ -91,3 +89,15 @@ def run(
         text = f"[Error] The result is larger than {limits.result_bytes} bytes"
         raise EngineError(f"{text}. (TOO_MANY_ROWS_OR_BYTES)", 396, "TOO_MANY_ROWS_OR_BYTES")
     return Answer(result, format)
+
+
+def _threads(engine: Engine, plan: Plan) -> int:
+    """As many as the plan asks for, else one for each core when a table is large.
+
+    On one thread, rows without an ORDER BY, and those that an ORDER BY leaves equal, come in the
+    same order every time.
+    """
+    cores = os.cpu_count() or 1
+    if "max_threads" in plan.hints:
+        return min(max(int(plan.hints["max_threads"]), 1), cores)
+    return cores if engine.any_large(plan.tables) else 1
