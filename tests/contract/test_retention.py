@@ -66,6 +66,17 @@ def test_on_or_after_counts_who_comes_back_later(api: Api, tenant: str) -> None:
     assert [count for _, _, count in found] == [1, 1, 1, 0]
 
 
+@pytest.mark.parametrize("retention", ["on", "on_or_after"])
+def test_who_never_returns_is_retained_nowhere(api: Api, tenant: str, retention: str) -> None:
+    api.ingest("events", active(tenant, "u", 7, 9))
+    asked = {"return_event": "purchase", "intervals": 2, "as_of": "2025-06-01 00:00:00"}
+    assert cells(api, tenant, retention=retention, **asked) == [
+        ("07", 0, 0),
+        ("07", 1, 0),
+        ("07", 2, 0),
+    ]
+
+
 def test_cells_that_are_not_over_are_marked_and_later_ones_left_out(api: Api, tenant: str) -> None:
     api.ingest("events", active(tenant, "u", 7))
     found = api.endpoint("retention", tenant_id=tenant, as_of="2025-05-09 06:00:00")
