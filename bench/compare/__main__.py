@@ -76,6 +76,8 @@ def compare(options: argparse.Namespace) -> None:
                 results.write(progress)
     if failed:
         sys.exit(f"Not measured: {', '.join(failed)}. The same command tries them again.")
+    order = list(SYSTEMS)
+    results.measured.sort(key=lambda found: (found.events, order.index(found.system)))
     results.write(options.out)
     progress.unlink()
     for events in options.events:
