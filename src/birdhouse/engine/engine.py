@@ -26,7 +26,7 @@ import chdb
 from birdhouse.engine.config import write_config
 from birdhouse.engine.deduplication import forget_unfinished
 from birdhouse.engine.quoting import quote_text
-from birdhouse.engine.reading import become_reader, check_reading, parameter_texts
+from birdhouse.engine.reading import Kind, become_reader, check_reading, parameter_texts
 from birdhouse.engine.shape import Shapes
 from birdhouse.engine.sizes import Sizes, Table
 from birdhouse.errors import EngineError
@@ -111,7 +111,7 @@ class Engine:
         """Connections that a KILL is under way for: it must not meet their next statement."""
         self._tags = itertools.count(1)
         self._lock = threading.Lock()
-        self._reading: Shapes[None] = Shapes()
+        self._kinds: Shapes[Kind] = Shapes()
         self._sizes = Sizes(lambda sql: bytes(self.execute(sql, fmt="JSONCompactEachRow").data))
         try:
             self._keeper = chdb.connect(f"{self._path}?config-file={config}")
@@ -134,7 +134,7 @@ class Engine:
         """
         texts = parameter_texts(params or {})
         with self._connection({**(settings or {}), "readonly": 1}, tag) as connection:
-            check_reading(connection, sql, texts, self._reading)
+            check_reading(connection, sql, texts, self._kinds)
             return Result(connection.query(sql, fmt, params=texts))
 
     def execute(

@@ -39,26 +39,31 @@ def become_reader(connection: Any) -> None:
     connection.query(f"SET ROLE {READER}", "Null")
 
 
+Kind = tuple[int, str]
+"""How many statements a text has, and ClickHouse's class of them."""
+
+
 def check_reading(
-    connection: Any, sql: str, params: Mapping[str, str], known: Shapes[None]
+    connection: Any, sql: str, params: Mapping[str, str], kinds: Shapes[Kind]
 ) -> None:
-    """Refuse what is not exactly one reading statement; `known` remembers those that are.
+    """Refuse what is not exactly one reading statement.
 
     Raises `EngineError`; chDB's own error for a statement that does not parse.
     """
-    known.recall(sql, partial(_check_kind, connection))
+    count, kind = kinds.recall(sql, partial(_kind, connection))
+    if count == 0:
+        _explain_syntax(connection, sql)
+    if (count, kind) != (1, "READ_ONLY"):
+        text = "Only one statement that reads is allowed. (READONLY)"
+        raise EngineError(text, READONLY, "READONLY")
     if _FILE.search(sql) and _CALLS_FILE.search(_tree(connection, sql, params)):
         text = "The function file is not allowed: it reads files of this machine. (ACCESS_DENIED)"
         raise EngineError(text, ACCESS_DENIED, "ACCESS_DENIED")
 
 
-def _check_kind(connection: Any, sql: str) -> None:
+def _kind(connection: Any, sql: str) -> Kind:
     found = connection._conn.classify_query(sql)
-    if found["statement_count"] == 0:
-        _explain_syntax(connection, sql)
-    if found["statement_count"] != 1 or found["query_class"].name != "READ_ONLY":
-        text = "Only one statement that reads is allowed. (READONLY)"
-        raise EngineError(text, READONLY, "READONLY")
+    return found["statement_count"], found["query_class"].name
 
 
 def _explain_syntax(connection: Any, sql: str) -> NoReturn:
