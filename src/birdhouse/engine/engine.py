@@ -111,6 +111,7 @@ class Engine:
         """Connections that a KILL is under way for: it must not meet their next statement."""
         self._tags = itertools.count(1)
         self._lock = threading.Lock()
+        self._under_way = 0
         self._kinds: Shapes[Kind] = Shapes()
         self._sizes = Sizes(lambda sql: bytes(self.execute(sql, fmt="JSONCompactEachRow").data))
         try:
@@ -151,6 +152,11 @@ class Engine:
         with self._connection(settings or {}, tag) as connection:
             return Result(connection.query(sql, fmt, params=texts))
 
+    @property
+    def under_way(self) -> int:
+        """Statements that run now."""
+        return self._under_way
+
     def any_large(self, tables: Collection[Table]) -> bool:
         """Whether one of the tables has a million rows or more, as of some seconds ago."""
         return self._sizes.any_large(tables)
@@ -187,6 +193,7 @@ class Engine:
         with self._lock:
             pool = self._idle[key]
             fresh = not pool
+            self._under_way += 1
             connection: Any
             comment, connection = pool.pop() if pool else (f"birdhouse-{next(self._tags)}", None)
             if tag:
@@ -206,6 +213,7 @@ class Engine:
             raise engine_error(str(error)) from None
         finally:
             with self._lock:
+                self._under_way -= 1
                 self._running.pop(tag, None)
                 killed = comment in self._killed
                 self._killed.discard(comment)

@@ -92,7 +92,7 @@ def run(
 
 
 def _threads(engine: Engine, plan: Plan) -> int:
-    """As many as the plan asks for, else one for each core when a table is large.
+    """As many as the plan asks for, else, when a table is large, a fair share of the cores.
 
     On one thread, rows without an ORDER BY, and those that an ORDER BY leaves equal, come in the
     same order every time.
@@ -100,4 +100,4 @@ def _threads(engine: Engine, plan: Plan) -> int:
     cores = os.cpu_count() or 1
     if "max_threads" in plan.hints:
         return min(max(int(plan.hints["max_threads"]), 1), cores)
-    return cores if engine.any_large(plan.tables) else 1
+    return max(1, cores // (engine.under_way + 1)) if engine.any_large(plan.tables) else 1

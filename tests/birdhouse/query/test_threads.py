@@ -1,4 +1,4 @@
-"""A large table is read on every core, a small one in the same order every time."""
+"""A large table is read on its share of the cores, a small one in the same order every time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,14 @@ def test_a_small_table_is_read_on_one_thread(engine: Engine) -> None:
     assert threads(engine, "small") == 1
 
 
-def test_a_large_table_is_read_on_every_core(engine: Engine) -> None:
+def test_a_large_table_alone_is_read_on_every_core(engine: Engine) -> None:
+    assert threads(engine, "large") == CORES
+
+
+def test_beside_others_it_is_read_on_its_share_of_the_cores(engine: Engine) -> None:
+    with engine._connection({}, ""):
+        assert threads(engine, "large") == max(1, CORES // 2)
+        assert threads(engine, "small") == 1
     assert threads(engine, "large") == CORES
 
 
