@@ -62,7 +62,7 @@ fuzz: setup ## Compare with the oracle over many more histories: make fuzz EXAMP
 		tests/birdhouse/ingest/test_properties.py $(ARGS)
 
 soak: setup ## Ingest and query at 80 % of the capacity for long: make soak MINUTES=30
-	@$(BIN)/python bench/soak.py --minutes $(MINUTES)
+	@$(BIN)/python bench/soak.py --minutes $(MINUTES) $(ARGS)
 
 bench: $(BENCH)/stamp ## Compare with PostgreSQL and DuckDB, and write docs/benchmarks.md: 25 minutes
 	@$(BENCH)/bin/python -m bench.compare --out bench/compare/results.json --docs docs $(ARGS)

@@ -1,9 +1,11 @@
-"""Ingestion and queries for a long time: `python bench/soak.py [--minutes 30]`.
+"""Ingestion and queries for a long time: `python bench/soak.py [--minutes 30] [--window 0]`.
 
 A birdhouse of its own serves this project. First it is given as much as it takes, to find out what
 that is; then 80 % of it at a steady pace for the whole time. A request's latency counts from the
 moment at which it was due, so one that has to wait behind a slow one shows that. Memory is that of
-the server's process. Printed for each tenth of the run and drawn into docs/images/soak.svg.
+the server's process. The questions are about the last `--window` minutes, or about all there is:
+then an answer is about more rows all the time. Printed for each tenth of the run and drawn into
+docs/images/soak.svg.
 
 Ends with 1 when a request failed, a row is missing, or memory or latency of the last third are
 above those of the middle third by more than the limits.
@@ -24,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -57,8 +59,9 @@ class Sample(NamedTuple):
 class Load:
     """Makes requests, and remembers how they went."""
 
-    def __init__(self, port: int, token: str) -> None:
+    def __init__(self, port: int, token: str, window: float) -> None:
         self._port = port
+        self._window = timedelta(minutes=window)
         self._headers = {"Authorization": f"Bearer {token}"}
         self._numbers = itertools.count()
         self.samples: list[Sample] = []
@@ -70,7 +73,7 @@ class Load:
 
     def send(self, connection: http.client.HTTPConnection, random_: random.Random) -> str:
         """Send events of now; says what went wrong."""
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        now = written(datetime.now(UTC))
         body = "\n".join(
             f'{{"event_id":"e{next(self._numbers)}","event_type":"{random_.choice(TYPES)}",'
             f'"user_id":"user_{random_.randrange(USERS)}","session_id":"s{random_.randrange(USERS)}",'
@@ -94,6 +97,8 @@ class Load:
         given = {"tenant_id": f"tenant_{random_.randrange(TENANTS)}"}
         if name == "user_activity":
             given["user_id"] = f"user_{random_.randrange(USERS)}"
+        if self._window:
+            given["start_date"] = written(datetime.now(UTC) - self._window)
         connection.request("GET", f"/v0/pipes/{name}.json?{urlencode(given)}", None, self._headers)
         answer = connection.getresponse()
         found = answer.read()
@@ -150,6 +155,10 @@ class Load:
             latency = time.perf_counter() - start - due
             self.samples.append(Sample(kind, due, latency, error))
         connection.close()
+
+
+def written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 @contextmanager
@@ -310,6 +319,7 @@ def capacity(load: Load) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--window", type=float, default=0.0, help="minutes; 0: all there is")
     parser.add_argument("--plot", type=Path, default=PLOT)
     chosen = parser.parse_args()
     seconds = chosen.minutes * 60
@@ -321,7 +331,7 @@ def main() -> int:
         connection.request("GET", "/tokens")
         token = json.loads(connection.getresponse().read())["workspace_admin_token"]
         connection.close()
-        load = Load(port, token)
+        load = Load(port, token, chosen.window)
         full = capacity(load)
         print(
             f"capacity: {full['send'] * EVENTS:,.0f} events and {full['ask']:,.0f} queries a "
